@@ -1,0 +1,103 @@
+# Everything that one does with the sources, from a bare machine: Python 3.11 with pip, and make.
+# The environments live under .venvs/ and are rebuilt only when what they are made from changes.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DEV := .venvs/dev/bin
+SHARDS := .cache/all-tests
+LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch
+
+# What `make test` leaves to `make ci` and `make campaign`.
+QUICK := not (browser or campaign or clients or slow or torch)
+HERE := not (browser or campaign or torch)
+
+# A selection without a test yet is said and is no failure; any other exit of pytest is.
+define some
+$(1) || { code=$$?; [ $$code -eq 5 ] && echo "(no test of this kind yet)"; }
+endef
+
+.PHONY: help demo serve test check format ci sample torch browser all-tests campaign bench lock clean
+
+help:  ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: .venvs/demo/.stamp  ## Start a hub, publish a model and derivatives, say what it proved (ONESHOT=1: check and exit)
+	@.venvs/demo/bin/python tools/demo.py $(if $(filter-out 0,$(ONESHOT)),--oneshot)
+
+serve: .venvs/demo/.stamp  ## Start a hub on http://127.0.0.1:8080 with its data in ./allmende-data
+	@.venvs/demo/bin/allmende serve
+
+test: .venvs/dev/.stamp  ## Unit, integration and contract tests with the stock client (under 5 minutes)
+	@$(DEV)/python -m pytest tests/unit tests/integration tests/contract -m "$(QUICK)" $(ARGS)
+
+check: .venvs/dev/.stamp  ## Format, lint, types and import contracts
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy
+	$(DEV)/lint-imports --cache-dir .cache/imports
+
+format: .venvs/dev/.stamp  ## Put the sources into form
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+ci: check test sample torch browser  ## All of the above and a bounded sample of everything else (under 30 minutes)
+	@$(MAKE) demo ONESHOT=1
+
+sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp  ## System and attack tests, slow ones, older clients
+	@$(call some,$(DEV)/python -m pytest tests/system tests/attack -m "$(HERE)")
+	@$(call some,$(DEV)/python -m pytest tests/unit tests/integration tests/contract -m "(clients or slow) and $(HERE)")
+
+torch:  ## The scenarios with transformers, datasets and others (needs a CPU build of torch, see tools/environment.py)
+	@if $(MAKE) .venvs/torch/.stamp; then \
+	    $(call some,.venvs/torch/bin/python -m pytest tests -m "torch and not campaign"); \
+	elif [ -n "$${CI:-}" ]; then exit 1; \
+	else echo "NOT TESTED HERE: the scenarios that need torch" >&2; fi
+
+browser: .venvs/dev/.stamp  ## The pages in a real browser
+	@$(call some,$(DEV)/python -m pytest tests -m "browser and not campaign and not torch")
+
+# One stamp for each part: after a failure or a stop, the next run goes on with the first part not passed.
+all-tests: $(addprefix $(SHARDS)/,check unit integration contract system attack torch browser campaign demo)  ## Everything; a repeat goes on where the last one stopped
+	@echo "all parts passed; make clean forgets it"
+
+$(SHARDS)/check:
+	@$(MAKE) check && mkdir -p $(@D) && touch $@
+
+$(SHARDS)/unit $(SHARDS)/integration $(SHARDS)/contract $(SHARDS)/system $(SHARDS)/attack: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp
+	@$(call some,$(DEV)/python -m pytest tests/$(@F) -m "$(HERE)")
+	@mkdir -p $(@D) && touch $@
+
+$(SHARDS)/torch $(SHARDS)/browser $(SHARDS)/campaign:
+	@$(MAKE) $(@F) && mkdir -p $(@D) && touch $@
+
+$(SHARDS)/demo:
+	@$(MAKE) demo ONESHOT=1 && mkdir -p $(@D) && touch $@
+
+campaign: .venvs/dev/.stamp  ## The long rounds, run once; their figures go into docs/measurements.md
+	@$(call some,CAMPAIGN=1 $(DEV)/python -m pytest tests -m campaign --timeout 0 $(ARGS))
+
+bench: .venvs/dev/.stamp  ## Measure against nginx and write JSON
+	@$(DEV)/python bench/run.py $(ARGS)
+
+lock: ## Pin anew, with hashes, what requirements/*.in ask for
+	@$(PYTHON) -m tools.lock $(LOCKS)
+
+clean:  ## Remove what was built: environments, caches, stamps
+	rm -rf .venvs .cache build dist src/*.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venvs/dev/.stamp: requirements/dev.txt
+.venvs/demo/.stamp: requirements/demo.txt requirements/demo-model.txt
+.venvs/torch/.stamp: requirements/torch.txt
+.venvs/client-1.19/.stamp: requirements/client-1.19.txt
+.venvs/client-1/.stamp: requirements/client-1.txt
+.venvs/dev/.stamp .venvs/demo/.stamp .venvs/torch/.stamp: pyproject.toml
+
+.venvs/%/.stamp: requirements/uv.txt tools/environment.py
+	@$(PYTHON) -m tools.environment $*

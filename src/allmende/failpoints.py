@@ -1,0 +1,36 @@
+"""Named places at which a test may kill the process, so that crash safety is shown and not claimed.
+
+`reach(name)` costs one dictionary look-up and does nothing, unless the environment variable
+`ALLMENDE_FAILPOINT` holds `name` or `name:n` (the n-th time it is reached, counted from 1): then the
+process dies by SIGKILL on the spot, as in a power cut. Crash tests list `POINTS` and cover every one.
+"""
+
+import os
+import signal
+
+__all__ = ["POINTS", "reach"]
+
+POINTS = (
+    "upload.receiving",
+    "upload.before_sync",
+    "upload.before_rename",
+    "upload.before_directory_sync",
+    "upload.before_database",
+    "upload.before_answer",
+    "commit.before_transaction",
+    "commit.before_ref",
+    "commit.before_database",
+    "commit.before_answer",
+)
+
+_name, _, _nth = os.environ.get("ALLMENDE_FAILPOINT", "").partition(":")
+_remaining = {_name: int(_nth or "1")} if _name else {}
+
+
+def reach(name: str) -> None:
+    """Die here, if a test asked for it."""
+    if name not in _remaining:
+        return
+    _remaining[name] -= 1
+    if _remaining[name] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)

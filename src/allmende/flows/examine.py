@@ -1,0 +1,143 @@
+"""The job `examine`: what the files of a revision are, read once, and what follows for the revision.
+
+Its payload is `{"repo_id", "commit_oid"}`. It is idempotent and can be interrupted anywhere: facts about
+bytes are kept as they are found, facts about the revision are written together at the end, with the fact
+`examined`, and in the same transaction the index of the repo if the revision is the head of `main`.
+"""
+
+import logging
+from typing import Any
+
+from allmende.clock import iso
+from allmende.facts import EXAMINED, Fact, put_revision_facts
+from allmende.flows.content_examination import TOOL, TOOL_VERSION, HeldFile, examine_files, file_facts
+from allmende.flows.revision_summary import RevisionFiles, summarise
+from allmende.flows.services import Services
+from allmende.formats import JsonObject, MalformedJson, read_json_object
+from allmende.git import owns
+from allmende.ids import GitOid, RepoId
+from allmende.jobs import JobContext
+from allmende.registry import (
+    MAIN,
+    Repo,
+    card_data,
+    find_repo_by_id,
+    held_contents,
+    index_derived,
+    list_files,
+    read_blob,
+    read_ref,
+)
+from allmende.storage import UnitOfWork
+
+__all__ = ["examine"]
+
+_log = logging.getLogger(__name__)
+
+_CONFIG = "config.json"
+_INDEX = "model.safetensors.index.json"
+_MAX_JSON_BYTES = {_CONFIG: 1024 * 1024, _INDEX: 16 * 1024 * 1024}
+_JSON_DEPTH = 64
+
+
+def examine(services: Services, context: JobContext) -> None:
+    """Examine one revision. Does nothing when the repo or the revision is gone.
+
+    Raises JobInterrupted when the job should stop, and NotFound when the store has lost bytes of a content
+    that the repo holds: then a repeat, or an operator, has to bring them back.
+    """
+    repo_id = RepoId(int(context.payload["repo_id"]))
+    commit_oid = GitOid(str(context.payload["commit_oid"]))
+    with services.database.read() as uow:
+        repo = _repo_of(uow, repo_id, commit_oid)
+        if repo is None:
+            _log.info("revision %s of repo %s is gone; nothing to examine", commit_oid, repo_id)
+            return
+        files, absent = _held_files(uow, repo, commit_oid)
+    examine_files(services, context, repo_id, files)
+    misread: list[JsonObject] = []
+    config = _read_json(services, repo_id, files, _CONFIG, misread)
+    index = _read_json(services, repo_id, files, _INDEX, misread)
+    with services.database.read() as uow:
+        facts = file_facts(uow, files)
+        card = card_data(uow, repo_id, commit_oid)
+    revision = RevisionFiles(
+        is_model=repo.type == "model",
+        files=tuple(files),
+        absent=tuple(absent),
+        facts=facts,
+        config=config,
+        index=index,
+        card=card,
+        misread=tuple(misread),
+    )
+    _record(services, repo_id, commit_oid, summarise(revision, services.database.clock()))
+
+
+def _repo_of(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> Repo | None:
+    """The repo, if it still has the commit."""
+    return find_repo_by_id(uow, repo_id) if owns(uow, repo_id, commit_oid) else None
+
+
+def _held_files(uow: UnitOfWork, repo: Repo, commit_oid: GitOid) -> tuple[list[HeldFile], list[str]]:
+    """The files whose bytes the repo holds, and the paths of those that it does not.
+
+    A pointer alone opens nothing: what the hub knows of bytes that the repo does not hold stays unsaid.
+    """
+    entries = list_files(uow, repo, commit_oid)
+    held = held_contents(uow, repo.id, (entry.pointer.oid for entry in entries if entry.pointer is not None))
+    files: list[HeldFile] = []
+    absent: list[str] = []
+    for entry in entries:
+        content = None if entry.pointer is None else held.get(entry.pointer.oid)
+        if entry.pointer is not None and content is None:
+            absent.append(entry.path)
+        else:
+            files.append(HeldFile(entry, content))
+    return files, absent
+
+
+def _read_json(
+    services: Services, repo_id: RepoId, files: list[HeldFile], path: str, misread: list[JsonObject]
+) -> JsonObject | None:
+    """The JSON object at a path, if there is such a file; one that cannot be read is added to `misread`."""
+    file = next((file for file in files if file.entry.path == path), None)
+    if file is None:
+        return None
+    # One byte more than allowed is enough for the reader to refuse what is too long.
+    max_bytes = _MAX_JSON_BYTES[path]
+    data = _read_beginning(services, repo_id, file, max_bytes + 1)
+    found: JsonObject | None = None
+    try:
+        found = read_json_object(data, max_bytes, _JSON_DEPTH)
+    except MalformedJson as error:
+        misread.append({"path": path, "error": error.message, "code": error.code})
+    return found
+
+
+def _read_beginning(services: Services, repo_id: RepoId, file: HeldFile, max_bytes: int) -> bytes:
+    if file.content is None:
+        with services.database.read() as uow:
+            return read_blob(uow, repo_id, file.entry.oid)[:max_bytes]
+    with services.contents.open_read(file.content.location) as reader:
+        return reader.read(max_bytes)
+
+
+def _record(services: Services, repo_id: RepoId, commit_oid: GitOid, found: list[Fact]) -> None:
+    now = services.database.clock()
+    finished: JsonObject = {"at": iso(now), "tools": {TOOL: TOOL_VERSION}}
+    values: dict[str, Any] = {fact.name: fact.value for fact in found}
+    with services.database.write() as uow:
+        if _repo_of(uow, repo_id, commit_oid) is None:
+            return
+        examined = Fact(EXAMINED, finished, "measured", TOOL, TOOL_VERSION, now)
+        put_revision_facts(uow, repo_id, commit_oid, [*found, examined])
+        head = read_ref(uow, repo_id, MAIN)
+        if head is not None and head.commit_oid == commit_oid:
+            index_derived(
+                uow,
+                repo_id,
+                tags=values.get("tags", []),
+                pipeline_tag=values.get("pipeline_tag"),
+                library_name=values.get("library_name"),
+            )

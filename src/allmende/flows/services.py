@@ -1,0 +1,34 @@
+"""What a hub works with, in one value: made once at start and handed to every edge and every job."""
+
+from dataclasses import dataclass, field
+
+from allmende.jobs import SqlJobQueue
+from allmende.registry import DownloadCounter
+from allmende.settings import Settings
+from allmende.storage import ContentStore, Database, LinkSigner, LocalContentStore, load_secret
+
+__all__ = ["Services", "open_services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Settings and ports; nothing here is a global."""
+
+    settings: Settings
+    database: Database
+    contents: ContentStore
+    signer: LinkSigner
+    queue: SqlJobQueue
+    downloads: DownloadCounter = field(default_factory=DownloadCounter)
+
+
+def open_services(settings: Settings) -> Services:
+    """The services of a hub on its data folder; the database must be at the newest schema before use."""
+    database = Database(settings.database_url)
+    return Services(
+        settings=settings,
+        database=database,
+        contents=LocalContentStore(settings.contents_dir),
+        signer=LinkSigner(load_secret(settings.data / "secret.key")),
+        queue=SqlJobQueue(database),
+    )

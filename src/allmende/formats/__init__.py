@@ -1,0 +1,92 @@
+"""Readers of file formats: bytes in, facts out.
+
+No database, no network, nothing uploaded is run. Each reader is bounded in memory, time and depth, and raises
+a subclass of `Malformed` that says which rule was broken.
+"""
+
+from allmende.formats.card_rules import CardReport, validate
+from allmende.formats.card_tags import arxiv_ids, library_of, pipeline_tag_of, tags_of
+from allmende.formats.cards import Card, parse_card
+from allmende.formats.config import library_from_files, tags_from_files, task_of, transformers_summary
+from allmende.formats.errors import (
+    Malformed,
+    MalformedCard,
+    MalformedGguf,
+    MalformedJson,
+    MalformedPathRules,
+    MalformedPointer,
+    MalformedSafetensors,
+    MalformedZip,
+)
+from allmende.formats.gguf import ArraySummary, GgufHeader, GgufLimits, GgufTensor, GgufValue, read_gguf
+from allmende.formats.gitattributes import DEFAULT_GITATTRIBUTES, GitAttributes, parse_gitattributes
+from allmende.formats.gitignore import GitIgnore, parse_gitignore
+from allmende.formats.hub_vocabulary import LICENSES, TASKS
+from allmende.formats.identify import HEAD_BYTES, identify, identify_file
+from allmende.formats.kinds import Format
+from allmende.formats.pointer import (
+    MAX_POINTER_BYTES,
+    Pointer,
+    find_pointer,
+    looks_like_pointer,
+    parse_pointer,
+    write_pointer,
+)
+from allmende.formats.safetensors import MAX_HEADER_BYTES, SafetensorsHeader, Tensor, read_header
+from allmende.formats.strict_json import JsonObject, JsonValue, read_json, read_json_object
+from allmende.formats.tasks import task_from_architectures
+
+__all__ = [
+    "DEFAULT_GITATTRIBUTES",
+    "HEAD_BYTES",
+    "LICENSES",
+    "MAX_HEADER_BYTES",
+    "MAX_POINTER_BYTES",
+    "TASKS",
+    "ArraySummary",
+    "Card",
+    "CardReport",
+    "Format",
+    "GgufHeader",
+    "GgufLimits",
+    "GgufTensor",
+    "GgufValue",
+    "GitAttributes",
+    "GitIgnore",
+    "JsonObject",
+    "JsonValue",
+    "Malformed",
+    "MalformedCard",
+    "MalformedGguf",
+    "MalformedJson",
+    "MalformedPathRules",
+    "MalformedPointer",
+    "MalformedSafetensors",
+    "MalformedZip",
+    "Pointer",
+    "SafetensorsHeader",
+    "Tensor",
+    "arxiv_ids",
+    "find_pointer",
+    "identify",
+    "identify_file",
+    "library_from_files",
+    "library_of",
+    "looks_like_pointer",
+    "parse_card",
+    "parse_gitattributes",
+    "parse_gitignore",
+    "parse_pointer",
+    "pipeline_tag_of",
+    "read_gguf",
+    "read_header",
+    "read_json",
+    "read_json_object",
+    "tags_from_files",
+    "tags_of",
+    "task_from_architectures",
+    "task_of",
+    "transformers_summary",
+    "validate",
+    "write_pointer",
+]

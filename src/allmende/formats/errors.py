@@ -1,0 +1,67 @@
+"""What can be wrong with bytes that claim to be of some format.
+
+One class for each format; `code` is stable, the sentence names the value that is wrong. A file that goes
+beyond what a reader is willing to look at raises the same class with the code `<format>_beyond_limits`:
+it may be well formed, but it has not been read, and nothing may be concluded from it.
+"""
+
+from allmende.errors import BadRequest
+
+__all__ = [
+    "Malformed",
+    "MalformedCard",
+    "MalformedGguf",
+    "MalformedJson",
+    "MalformedPathRules",
+    "MalformedPointer",
+    "MalformedSafetensors",
+    "MalformedZip",
+]
+
+
+class Malformed(BadRequest):
+    """The bytes are not what they claim to be."""
+
+    code = "malformed"
+
+
+class MalformedJson(Malformed):
+    """Not strict JSON (RFC 8259), or beyond the bounds set for it."""
+
+    code = "malformed_json"
+
+
+class MalformedSafetensors(Malformed):
+    """The header breaks a rule of the safetensors format."""
+
+    code = "malformed_safetensors"
+
+
+class MalformedGguf(Malformed):
+    """The header breaks a rule of the GGUF format."""
+
+    code = "malformed_gguf"
+
+
+class MalformedZip(Malformed):
+    """The central directory of a zip file cannot be read."""
+
+    code = "malformed_zip"
+
+
+class MalformedCard(Malformed):
+    """The front matter of a card cannot be read."""
+
+    code = "malformed_card"
+
+
+class MalformedPathRules(Malformed):
+    """A `.gitattributes` or `.gitignore` text, or a path asked of it, is beyond the bounds."""
+
+    code = "malformed_path_rules"
+
+
+class MalformedPointer(Malformed):
+    """Not a canonical git-lfs pointer."""
+
+    code = "malformed_pointer"

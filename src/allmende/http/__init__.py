@@ -1,0 +1,47 @@
+"""What the HTTP edges share: addresses, errors, the way from a request to a unit of work, streamed bodies."""
+
+from allmende.http.calls import (
+    Endpoint,
+    StalledSender,
+    acting,
+    actor_of,
+    base_url,
+    json_object,
+    read_body,
+    reading,
+    reading_unit,
+    services_of,
+    writing_unit,
+)
+from allmende.http.edge import Edge
+from allmende.http.errors import error_response, header_text, refusal_response, status_of
+from allmende.http.paths import SegmentPaths, register_convertors
+from allmende.http.ranges import Part, RangeNotSatisfiable, is_unchanged, wanted_part
+from allmende.http.uploads import body_chunks, receive_body
+
+__all__ = [
+    "Edge",
+    "Endpoint",
+    "Part",
+    "RangeNotSatisfiable",
+    "SegmentPaths",
+    "StalledSender",
+    "acting",
+    "actor_of",
+    "base_url",
+    "body_chunks",
+    "error_response",
+    "header_text",
+    "is_unchanged",
+    "json_object",
+    "read_body",
+    "reading",
+    "reading_unit",
+    "receive_body",
+    "refusal_response",
+    "register_convertors",
+    "services_of",
+    "status_of",
+    "wanted_part",
+    "writing_unit",
+]

@@ -1,0 +1,52 @@
+"""Identifiers as distinct types, so that one kind of id cannot be passed for another."""
+
+import re
+from typing import Literal, NewType
+
+__all__ = [
+    "COMMIT_OID",
+    "NAME",
+    "AccountId",
+    "GitOid",
+    "JobId",
+    "RepoId",
+    "RepoType",
+    "Sha256",
+    "TokenId",
+    "is_git_oid",
+    "is_sha256",
+]
+
+Sha256 = NewType("Sha256", str)
+"""The SHA-256 of a content, 64 lowercase hexadecimal digits: its name everywhere."""
+
+GitOid = NewType("GitOid", str)
+"""The SHA-1 of a git object, 40 lowercase hexadecimal digits, as git itself computes it."""
+
+AccountId = NewType("AccountId", int)
+"""A namespace's row: a user or an organisation."""
+
+RepoId = NewType("RepoId", int)
+"""A repo's row; it stays when the repo is renamed."""
+
+TokenId = NewType("TokenId", int)
+JobId = NewType("JobId", int)
+
+RepoType = Literal["model", "dataset", "space"]
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{1,95}")
+"""What a namespace or repo name looks like (match the whole string; see `registry.names` for the rest)."""
+
+COMMIT_OID = re.compile(r"[0-9a-f]{40}")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def is_sha256(text: str) -> bool:
+    """Whether `text` has the form of a `Sha256`."""
+    return _SHA256.fullmatch(text) is not None
+
+
+def is_git_oid(text: str) -> bool:
+    """Whether `text` has the form of a `GitOid`."""
+    return COMMIT_OID.fullmatch(text) is not None

@@ -1,0 +1,164 @@
+"""Which contents a repo holds, and whose bytes an actor may link into a repo.
+
+A content is linked only by somebody who has shown to have it: by uploading every byte, or by being able
+to read a repo that holds it. And a content is served only through a repo that holds it: a pointer alone,
+however it came into a tree, opens nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+
+from allmende.git import ancestors, list_refs
+from allmende.ids import GitOid, RepoId, Sha256
+from allmende.registry.actors import Actor
+from allmende.registry.errors import RepoGated
+from allmende.registry.repos import Repo, check_gate, find_repo_by_id
+from allmende.registry.tables import repo_content
+from allmende.storage import Content, UnitOfWork, batches, content, find_contents, possessed
+
+__all__ = [
+    "HeldContent",
+    "held_content",
+    "hold",
+    "list_held",
+    "reachable_commits",
+    "release",
+    "storage_of",
+    "usable",
+    "used_storage",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldContent:
+    """A content that a repo holds, and how it came there."""
+
+    sha256: Sha256
+    size_bytes: int
+    filename: str
+    ref: str
+    commit_oid: GitOid
+    pushed_at: datetime
+
+
+def usable(uow: UnitOfWork, actor: Actor, target: Repo, hashes: Iterable[Sha256]) -> dict[Sha256, Content]:
+    """Those contents among `hashes` that the actor may link into `target`.
+
+    The answer for bytes that the hub has but the actor has no right to is the same as for bytes that it
+    does not have.
+    """
+    stored = find_contents(uow, hashes)
+    allowed: set[Sha256] = set()
+    if actor.account is not None:
+        allowed |= possessed(uow, actor.account.id, stored)
+    readable: dict[int, bool] = {target.id: True}
+    for batch in batches(sorted(set(stored) - allowed)):
+        query = select(repo_content.c.sha256, repo_content.c.repo_id).where(repo_content.c.sha256.in_(batch))
+        for row in uow.all(query):
+            if row.repo_id not in readable:
+                readable[row.repo_id] = _may_read_files(uow, actor, RepoId(row.repo_id))
+            if readable[row.repo_id]:
+                allowed.add(Sha256(row.sha256))
+    return {sha256: found for sha256, found in stored.items() if sha256 in allowed}
+
+
+def hold(uow: UnitOfWork, repo_id: RepoId, paths: Mapping[Sha256, str], ref: str, commit_oid: GitOid) -> None:
+    """Record that the repo holds these contents, under the paths by which they came; older records stay."""
+    uow.insert_new(
+        repo_content,
+        [
+            {
+                "repo_id": repo_id,
+                "sha256": sha256,
+                "filename": path,
+                "ref": ref,
+                "commit_oid": commit_oid,
+                "pushed_at": uow.now,
+            }
+            for sha256, path in paths.items()
+        ],
+    )
+
+
+def held_content(uow: UnitOfWork, repo_id: RepoId, sha256: Sha256) -> Content | None:
+    """The content, if the repo holds it."""
+    query = select(repo_content.c.sha256).where(
+        repo_content.c.repo_id == repo_id, repo_content.c.sha256 == sha256
+    )
+    if uow.one_or_none(query) is None:
+        return None
+    return find_contents(uow, [sha256]).get(sha256)
+
+
+def list_held(uow: UnitOfWork, repo_id: RepoId, after: Sha256 | None, limit: int) -> list[HeldContent]:
+    """The contents of a repo in the order of their hashes, from the one after `after` on."""
+    query = (
+        select(repo_content, content.c.size_bytes)
+        .join(content, content.c.sha256 == repo_content.c.sha256)
+        .where(repo_content.c.repo_id == repo_id)
+        .order_by(repo_content.c.sha256)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(repo_content.c.sha256 > after)
+    return [
+        HeldContent(
+            Sha256(row.sha256), row.size_bytes, row.filename, row.ref, GitOid(row.commit_oid), row.pushed_at
+        )
+        for row in uow.all(query)
+    ]
+
+
+def release(uow: UnitOfWork, repo_id: RepoId, hashes: Iterable[Sha256]) -> None:
+    """The repo holds these contents no longer; their bytes go with garbage collection."""
+    for batch in batches(sorted(set(hashes))):
+        uow.execute(
+            delete(repo_content).where(repo_content.c.repo_id == repo_id, repo_content.c.sha256.in_(batch))
+        )
+
+
+def used_storage(uow: UnitOfWork, repo_id: RepoId) -> int:
+    """Bytes of all contents that the repo holds, in all its revisions."""
+    query = (
+        select(func.coalesce(func.sum(content.c.size_bytes), 0))
+        .select_from(repo_content)
+        .join(content, content.c.sha256 == repo_content.c.sha256)
+        .where(repo_content.c.repo_id == repo_id)
+    )
+    return int(uow.connection.execute(query).scalar_one())
+
+
+def storage_of(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, int]:
+    """The same for several repos."""
+    wanted = sorted(set(repo_ids))
+    found = dict.fromkeys(wanted, 0)
+    for batch in batches(wanted):
+        query = (
+            select(repo_content.c.repo_id, func.sum(content.c.size_bytes).label("size_bytes"))
+            .join(content, content.c.sha256 == repo_content.c.sha256)
+            .where(repo_content.c.repo_id.in_(batch))
+            .group_by(repo_content.c.repo_id)
+        )
+        found.update({RepoId(row.repo_id): int(row.size_bytes) for row in uow.all(query)})
+    return found
+
+
+def reachable_commits(uow: UnitOfWork, repo_id: RepoId) -> set[GitOid]:
+    """Every commit that some ref of the repo leads to."""
+    return ancestors(uow, [ref.commit_oid for ref in list_refs(uow, repo_id)])
+
+
+def _may_read_files(uow: UnitOfWork, actor: Actor, repo_id: RepoId) -> bool:
+    found = find_repo_by_id(uow, repo_id)
+    if found is None or found.disabled:
+        return False
+    if found.private and not actor.may_see(found.namespace_id, found.type, found.full_name):
+        return False
+    try:
+        check_gate(uow, actor, found)
+    except RepoGated:
+        return False
+    return True

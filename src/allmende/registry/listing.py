@@ -1,0 +1,203 @@
+"""Listing repos: who may see which, filters, order, pages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+
+from allmende.errors import BadRequest
+from allmende.git import heads
+from allmende.ids import AccountId, GitOid, RepoId, RepoType
+from allmende.registry.actors import Actor
+from allmende.registry.cards import LINKED
+from allmende.registry.names import name_key
+from allmende.registry.repos import MAIN, Repo, repo_from_row
+from allmende.registry.tables import account, repo, repo_content, repo_tag
+from allmende.storage import UnitOfWork, content
+
+__all__ = [
+    "Order",
+    "RepoPage",
+    "RepoQuery",
+    "count_by_type",
+    "count_repos",
+    "heads_of",
+    "list_repos",
+    "tags_in_use",
+    "visible_storage",
+]
+
+_MAX_TAGS_IN_USE = 20_000
+
+Order = Literal["created", "updated", "downloads"]
+
+
+@dataclass(frozen=True, slots=True)
+class RepoQuery:
+    """What is looked for; every condition must hold. `after` is a cursor of the page before.
+
+    Without a `type` repos of all types are found. `links` are repos that a space must name as its own,
+    as `dataset:ns/name` or `model:ns/name`; with `linked` it must name any.
+    """
+
+    type: RepoType | None
+    author: str | None = None
+    search: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    links: Sequence[str] = ()
+    linked: bool = False
+    pipeline_tag: str | None = None
+    library_name: str | None = None
+    gated: bool | None = None
+    order: Order = "created"
+    descending: bool = True
+    limit: int = 100
+    after: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RepoPage:
+    """Some repos, and the cursor with which the next ones are had; None at the end."""
+
+    repos: list[Repo]
+    next: tuple[int, int] | None
+
+
+def list_repos(uow: UnitOfWork, actor: Actor, query: RepoQuery) -> RepoPage:
+    """One page of the repos that the actor may see."""
+    column = {"created": repo.c.created_at, "updated": repo.c.updated_at, "downloads": repo.c.downloads}[
+        query.order
+    ]
+    statement = select(repo, account.c.name.label("namespace")).join(
+        account, account.c.id == repo.c.namespace_id
+    )
+    statement = _filtered(statement, actor, query)
+    if query.after is not None:
+        value: Any = query.after[0] if query.order == "downloads" else _moment(query.after[0])
+        beyond = (column < value) if query.descending else (column > value)
+        same = (repo.c.id < query.after[1]) if query.descending else (repo.c.id > query.after[1])
+        statement = statement.where(or_(beyond, and_(column == value, same)))
+    ordering = (column.desc(), repo.c.id.desc()) if query.descending else (column.asc(), repo.c.id.asc())
+    rows = uow.all(statement.order_by(*ordering).limit(query.limit + 1))
+    repos = [repo_from_row(row) for row in rows[: query.limit]]
+    if len(rows) <= query.limit:
+        return RepoPage(repos, None)
+    return RepoPage(repos, (_position(repos[-1], query.order), repos[-1].id))
+
+
+def count_repos(uow: UnitOfWork, actor: Actor, repo_type: RepoType) -> int:
+    """How many repos of a type the actor may see."""
+    statement = select(func.count()).select_from(repo).where(repo.c.type == repo_type, _visible(actor))
+    return int(uow.connection.execute(statement).scalar_one())
+
+
+def count_by_type(uow: UnitOfWork, actor: Actor, namespace_id: AccountId) -> dict[RepoType, int]:
+    """How many repos of each type in a namespace the actor may see."""
+    statement = (
+        select(repo.c.type, func.count().label("total"))
+        .where(repo.c.namespace_id == namespace_id, _visible(actor))
+        .group_by(repo.c.type)
+    )
+    found: dict[RepoType, int] = {"model": 0, "dataset": 0, "space": 0}
+    return found | {row.type: row.total for row in uow.all(statement)}
+
+
+def visible_storage(uow: UnitOfWork, actor: Actor, namespace_id: AccountId) -> int:
+    """Bytes of all contents in those repos of a namespace that the actor may see, each repo for itself."""
+    statement = (
+        select(func.coalesce(func.sum(content.c.size_bytes), 0))
+        .select_from(repo_content)
+        .join(content, content.c.sha256 == repo_content.c.sha256)
+        .join(repo, repo.c.id == repo_content.c.repo_id)
+        .where(repo.c.namespace_id == namespace_id, _visible(actor))
+    )
+    return int(uow.connection.execute(statement).scalar_one())
+
+
+def tags_in_use(uow: UnitOfWork, actor: Actor, repo_type: RepoType) -> list[str]:
+    """The tags of all repos of a type that the actor may see, by name, without repetition, bounded."""
+    statement = (
+        select(repo_tag.c.tag)
+        .join(repo, repo.c.id == repo_tag.c.repo_id)
+        .where(repo.c.type == repo_type, repo_tag.c.source != LINKED, _visible(actor))
+        .distinct()
+        .order_by(repo_tag.c.tag)
+        .limit(_MAX_TAGS_IN_USE)
+    )
+    return [row.tag for row in uow.all(statement)]
+
+
+def heads_of(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> Mapping[RepoId, GitOid]:
+    """The commits at the heads of `main` of several repos."""
+    return heads(uow, repo_ids, MAIN)
+
+
+def _filtered(statement: Select[Any], actor: Actor, query: RepoQuery) -> Select[Any]:
+    conditions: list[ColumnElement[bool]] = [_visible(actor)]
+    if query.type is not None:
+        conditions.append(repo.c.type == query.type)
+    if query.author is not None:
+        conditions.append(account.c.name_key == name_key(query.author))
+    for words in query.search:
+        conditions.extend(
+            repo.c.full_name_key.contains(word, autoescape=True) for word in words.lower().split()
+        )
+    for tag in query.tags:
+        # Clients look for tasks and libraries by the bare word too, whether a card or the files told them.
+        conditions.append(
+            or_(_has_tag(tag, linked=False), repo.c.pipeline_tag == tag, repo.c.library_name == tag)
+        )
+    conditions.extend(_has_tag(link, linked=True) for link in query.links)
+    if query.linked:
+        conditions.append(_has_tag(None, linked=True))
+    if query.pipeline_tag is not None:
+        conditions.append(repo.c.pipeline_tag == query.pipeline_tag)
+    if query.library_name is not None:
+        conditions.append(repo.c.library_name == query.library_name)
+    if query.gated is not None:
+        conditions.append((repo.c.gated != "") if query.gated else (repo.c.gated == ""))
+    return statement.where(*conditions)
+
+
+def _has_tag(tag: str | None, *, linked: bool) -> ColumnElement[bool]:
+    of_kind = repo_tag.c.source == LINKED if linked else repo_tag.c.source != LINKED
+    query = select(repo_tag.c.tag).where(repo_tag.c.repo_id == repo.c.id, of_kind)
+    return (query if tag is None else query.where(repo_tag.c.tag == tag)).exists()
+
+
+def _visible(actor: Actor) -> ColumnElement[bool]:
+    """The same rule as `Actor.may_see`, in SQL."""
+    public = repo.c.private.is_(False)
+    own = _own(actor)
+    return and_(repo.c.disabled.is_(False), or_(public, own))
+
+
+def _own(actor: Actor) -> ColumnElement[bool]:
+    if actor.account is None or actor.token is None:
+        return false()
+    namespaces: list[AccountId] = [actor.account.id, *actor.roles]
+    within = repo.c.namespace_id.in_(namespaces)
+    if actor.token.role != "fine_grained":
+        return within
+    entities = [scope.entity.lower() for scope in actor.token.scopes]
+    owner = account.alias("owner")
+    owner_key = select(owner.c.name_key).where(owner.c.id == repo.c.namespace_id).scalar_subquery()
+    return and_(
+        within, or_((repo.c.type + "/" + repo.c.full_name_key).in_(entities), owner_key.in_(entities))
+    )
+
+
+def _position(last: Repo, order: Order) -> int:
+    if order == "downloads":
+        return last.downloads
+    moment = last.created_at if order == "created" else last.updated_at
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+def _moment(microseconds: int) -> datetime:
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    except OverflowError as error:
+        raise BadRequest("The cursor is not valid.", code="cursor_invalid") from error

@@ -1,0 +1,166 @@
+"""Tables of the registry: accounts, tokens, repos, and what repos hold."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
+
+from allmende.storage import Document, Moment, RowId, metadata
+
+__all__ = [
+    "access_grant",
+    "account",
+    "card",
+    "membership",
+    "pull_request",
+    "repo",
+    "repo_content",
+    "repo_former_name",
+    "repo_tag",
+    "token",
+]
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("name", String(96), nullable=False),
+    Column(
+        "name_key",
+        String(96),
+        nullable=False,
+        unique=True,
+        comment="the name in lower case: names differ in more than case",
+    ),
+    Column("kind", String(8), nullable=False, comment="user or org"),
+    Column("fullname", Text, nullable=False),
+    Column("email", Text),
+    Column("is_admin", Boolean, nullable=False, comment="administers the hub"),
+    Column("default_visibility", String(8), nullable=False, comment="public or private, for new repos"),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    Column("org_id", Integer, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Integer, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(8), nullable=False, comment="admin, write or read"),
+    Index("ix_membership_user_id", "user_id"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("account_id", Integer, ForeignKey("account.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(96), nullable=False),
+    Column(
+        "digest",
+        String(64),
+        nullable=False,
+        unique=True,
+        comment="SHA-256 of the secret; the secret is not kept",
+    ),
+    Column("role", String(16), nullable=False, comment="read, write, admin or fine_grained"),
+    Column("scopes", Document, nullable=False, comment="of a fine-grained token: what it may do where"),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    Index("uq_token_account_id_name", "account_id", "name", unique=True),
+)
+
+repo = Table(
+    "repo",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("type", String(8), nullable=False, comment="model, dataset or space"),
+    Column("namespace_id", Integer, ForeignKey("account.id"), nullable=False),
+    Column("name", String(96), nullable=False),
+    Column("full_name", String(200), nullable=False),
+    Column("full_name_key", String(200), nullable=False, comment="in lower case"),
+    Column("private", Boolean, nullable=False),
+    Column("gated", String(8), nullable=False, comment="empty, auto or manual"),
+    Column("disabled", Boolean, nullable=False),
+    Column("details", Document, nullable=False, comment="what the type brings: a space's sdk"),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("next_number", Integer, nullable=False, comment="of the next discussion or pull request"),
+    Column("downloads", BigInteger, nullable=False),
+    Column("pipeline_tag", String(96)),
+    Column("library_name", String(96)),
+    Column("salt", LargeBinary(32), comment="blinds the repo's subject in the log; erasure clears it"),
+    Index("uq_repo_type_full_name_key", "type", "full_name_key", unique=True),
+    Index("ix_repo_namespace_id", "namespace_id"),
+    Index("ix_repo_updated_at", "type", "updated_at"),
+    sqlite_autoincrement=True,
+)
+
+repo_former_name = Table(
+    "repo_former_name",
+    metadata,
+    Column("type", String(8), primary_key=True),
+    Column("full_name_key", String(200), primary_key=True),
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+repo_content = Table(
+    "repo_content",
+    metadata,
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", String(64), ForeignKey("content.sha256"), primary_key=True),
+    Column("filename", Text, nullable=False, comment="the path under which it first came"),
+    Column("ref", String(255), nullable=False),
+    Column("commit_oid", String(40), nullable=False),
+    Column("pushed_at", Moment, nullable=False),
+    Index("ix_repo_content_sha256", "sha256"),
+    comment="contents that a repo holds: who may read the repo may read them and link them elsewhere",
+)
+
+repo_tag = Table(
+    "repo_tag",
+    metadata,
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True),
+    Column("source", String(16), primary_key=True, comment="declared (the card) or derived (the files)"),
+    Column("tag", String(200), primary_key=True),
+    Index("ix_repo_tag_tag", "tag"),
+)
+
+card = Table(
+    "card",
+    metadata,
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True),
+    Column("blob_oid", String(40), nullable=False),
+    Column("data", Document, nullable=False, comment="front matter of the README at the head of main"),
+)
+
+pull_request = Table(
+    "pull_request",
+    metadata,
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("author_id", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("target", String(255), nullable=False, comment="the ref that it proposes to change"),
+    Column("created_at", Moment, nullable=False),
+)
+
+access_grant = Table(
+    "access_grant",
+    metadata,
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Integer, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", Moment, nullable=False),
+    comment="who may read the files of a gated repo",
+)

@@ -1,0 +1,313 @@
+"""Where the bytes of contents live: the interface, and the folder that is its default adapter.
+
+A store knows nothing of repos or rights. It takes bytes in, checks that they are what they were said to
+be, and gives back a *location* under which it finds them. An S3 adapter fits the same interface: `locate`
+is what lets a folder be served without copying and a bucket by a signed URL.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from allmende.errors import BadRequest, NotFound, TooLarge
+from allmende.failpoints import reach
+from allmende.ids import Sha256
+from allmende.storage.durable import (
+    DurableFile,
+    make_durable_directory,
+    out_of_space,
+    publish,
+    sync_directory,
+)
+
+__all__ = [
+    "ContentStore",
+    "ContentWriter",
+    "HashMismatch",
+    "LocalContentStore",
+    "LocalFile",
+    "SignedUrl",
+    "SizeMismatch",
+]
+
+_READ_BYTES = 4 * 1024 * 1024
+_DOOMED = ".doomed"
+_DOOMED_FOR_S = 60
+"""A removal takes an instant; a file that is doomed for longer was left behind by a crash."""
+
+
+class HashMismatch(BadRequest):
+    """The bytes do not have the SHA-256 that they were announced with."""
+
+    code = "hash_mismatch"
+
+
+class SizeMismatch(BadRequest):
+    """There are more or fewer bytes than were announced."""
+
+    code = "size_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """The content is this file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUrl:
+    """The content can be fetched here, without further credentials, for a short time."""
+
+    url: str
+
+
+class ContentWriter(Protocol):
+    """Bytes of one content on their way in."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes. Raises SizeMismatch as soon as there are more than announced."""
+
+    def finish(self) -> str:
+        """Check size and hash, make the bytes durable, return the location.
+
+        Raises SizeMismatch, HashMismatch.
+        """
+
+    def discard(self) -> None:
+        """Give up; leaves nothing behind. Harmless after `finish`."""
+
+
+class ContentStore(Protocol):
+    """A place for contents."""
+
+    def open_write(self, sha256: Sha256, size_bytes: int) -> ContentWriter:
+        """Start to receive a content that was announced as this hash and size."""
+
+    def write_part(self, upload_id: str, offset: int) -> ContentWriter:
+        """Start to receive a part of a larger content, at its byte offset in the whole."""
+
+    def finish_parts(self, upload_id: str, sha256: Sha256, size_bytes: int) -> str:
+        """Check the whole, make it durable, return its location. Raises SizeMismatch, HashMismatch."""
+
+    def discard_parts(self, upload_id: str) -> None:
+        """Remove what has arrived of an upload in parts."""
+
+    def open_read(self, location: str) -> BinaryIO:
+        """A seekable reader of the bytes at `location`. Raises NotFound."""
+
+    def locate(self, location: str) -> LocalFile | SignedUrl:
+        """How to serve the bytes without reading them here."""
+
+    def delete(self, location: str) -> None:
+        """Remove the bytes; harmless when they are gone already."""
+
+    def delete_older(self, location: str, than: datetime) -> bool:
+        """Remove the bytes, unless they were put in place anew since `than`; False when they were.
+
+        Harmless when they are gone already. For garbage collection, which must not take what an upload
+        has just brought and not yet recorded.
+        """
+
+    def iterate(self) -> Iterator[tuple[str, int]]:
+        """Every location with its size in bytes."""
+
+    def discard_abandoned(self, older_than_s: float, now: float) -> int:
+        """Remove temporary files last touched that long ago; returns how many."""
+
+
+class LocalContentStore:
+    """Contents as files `ab/cd/<sha256>` in a folder; `incoming/` holds what is still arriving."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._incoming = root / "incoming"
+        make_durable_directory(self._incoming)
+
+    def open_write(self, sha256: Sha256, size_bytes: int) -> "LocalContentWriter":
+        """See ContentStore."""
+        return LocalContentWriter(
+            DurableFile(self._incoming), self.root, _location(sha256), sha256, size_bytes
+        )
+
+    def write_part(self, upload_id: str, offset: int) -> "LocalPartWriter":
+        """See ContentStore. The parts of one upload share one sparse file, each at its own offset."""
+        return LocalPartWriter(self._parts(upload_id), offset)
+
+    def finish_parts(self, upload_id: str, sha256: Sha256, size_bytes: int) -> str:
+        """See ContentStore."""
+        path = self._parts(upload_id)
+        if not path.exists():
+            raise SizeMismatch("No part of this upload has arrived.")
+        with path.open("r+b", buffering=0) as file:
+            _check_size(os.fstat(file.fileno()).st_size, size_bytes)
+            _check_hash(_sha256_of(file), sha256)
+            reach("upload.before_sync")
+            with out_of_space():
+                os.fsync(file.fileno())
+        location = _location(sha256)
+        publish(path, self.root / location)
+        return location
+
+    def discard_parts(self, upload_id: str) -> None:
+        """See ContentStore."""
+        self._parts(upload_id).unlink(missing_ok=True)
+
+    def open_read(self, location: str) -> BinaryIO:
+        """See ContentStore."""
+        try:
+            return (self.root / location).open("rb")
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"The bytes at {location} are missing from the store.", code="content_missing"
+            ) from error
+
+    def locate(self, location: str) -> LocalFile:
+        """See ContentStore."""
+        return LocalFile(self.root / location)
+
+    def delete(self, location: str) -> None:
+        """See ContentStore."""
+        (self.root / location).unlink(missing_ok=True)
+
+    def delete_older(self, location: str, than: datetime) -> bool:
+        """See ContentStore. Takes the file away first: what arrives in its place meanwhile is not touched."""
+        doomed = self._incoming / f"{Path(location).name}{_DOOMED}"
+        try:
+            (self.root / location).rename(doomed)
+        except FileNotFoundError:
+            return True
+        if doomed.stat().st_mtime >= than.timestamp():
+            self._put_back(doomed)
+            return False
+        doomed.unlink()
+        return True
+
+    def iterate(self) -> Iterator[tuple[str, int]]:
+        """See ContentStore."""
+        for path in sorted(self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")):
+            yield path.relative_to(self.root).as_posix(), path.stat().st_size
+
+    def discard_abandoned(self, older_than_s: float, now: float) -> int:
+        """See ContentStore."""
+        removed = 0
+        for path in self._incoming.iterdir():
+            if path.suffix == _DOOMED:
+                # A removal was killed half-way. What is garbage after all will be found to be so again.
+                if now - path.stat().st_ctime > _DOOMED_FOR_S:
+                    self._put_back(path)
+            elif now - path.stat().st_mtime > older_than_s:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def _put_back(self, doomed: Path) -> None:
+        final = self.root / _location(Sha256(doomed.stem))
+        with suppress(FileExistsError):
+            os.link(doomed, final)
+            sync_directory(final.parent)
+        doomed.unlink()
+
+    def _parts(self, upload_id: str) -> Path:
+        return self._incoming / f"{upload_id}.parts"
+
+
+class LocalContentWriter:
+    """Hashes on the way in, so that the bytes are read once."""
+
+    def __init__(self, file: DurableFile, root: Path, location: str, sha256: Sha256, size_bytes: int) -> None:
+        self._file = file
+        self._root = root
+        self._location = location
+        self._expected = sha256
+        self._expected_bytes = size_bytes
+        self._hash = hashlib.sha256()
+        self._received_bytes = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See ContentWriter."""
+        self._received_bytes += len(data)
+        if self._received_bytes > self._expected_bytes:
+            raise SizeMismatch(f"More bytes arrived than the {self._expected_bytes} announced.")
+        self._hash.update(data)
+        self._file.write(data)
+        reach("upload.receiving")
+
+    def finish(self) -> str:
+        """See ContentWriter."""
+        _check_size(self._received_bytes, self._expected_bytes)
+        _check_hash(self._hash.hexdigest(), self._expected)
+        self._file.publish(self._root / self._location)
+        return self._location
+
+    def discard(self) -> None:
+        """See ContentWriter."""
+        self._file.discard()
+
+
+class LocalPartWriter:
+    """Writes one part into the shared file of its upload. Hashing waits for the whole."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        with out_of_space():
+            self._fd: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._offset = offset
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See ContentWriter."""
+        if self._fd is None:
+            raise ValueError("the part is closed")
+        view = memoryview(data)
+        with out_of_space():
+            while view:
+                written = os.pwrite(self._fd, view, self._offset)
+                self._offset += written
+                view = view[written:]
+
+    def finish(self) -> str:
+        """Sync the part, so that its acknowledgement holds after a crash."""
+        if self._fd is None:
+            raise ValueError("the part is closed")
+        with out_of_space():
+            os.fsync(self._fd)
+        self.discard()
+        return ""
+
+    def discard(self) -> None:
+        """Close; a part that was begun is overwritten by its repeat."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def _location(sha256: Sha256) -> str:
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def _sha256_of(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(_READ_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _check_size(received: int, expected: int) -> None:
+    if received > expected:
+        raise TooLarge(f"{received} bytes arrived, {expected} were announced.", code="size_mismatch")
+    if received != expected:
+        raise SizeMismatch(
+            f"{received} bytes arrived, {expected} were announced.", hint="Upload the file again."
+        )
+
+
+def _check_hash(found: str, expected: str) -> None:
+    if found != expected:
+        raise HashMismatch(
+            f"The bytes that arrived have SHA-256 {found}, announced was {expected}.",
+            hint="The file changed or was damaged on the way; upload it again.",
+        )

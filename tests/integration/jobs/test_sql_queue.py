@@ -1,0 +1,261 @@
+"""The embedded queue: what is enqueued, claimed, retried and forgotten, with time held still."""
+
+import threading
+
+import pytest
+
+from allmende.ids import JobId
+from allmende.jobs import JobUnknown, SqlJobQueue
+
+LEASE_S = 60.0
+
+
+def claim(queue, *kinds, owner="w1"):
+    return queue.claim(kinds or ("scan",), LEASE_S, owner)
+
+
+def states(queue):
+    return [found.state for found in reversed(queue.list_jobs())]
+
+
+def test_a_job_exists_if_and_only_if_its_transaction_commits(database, queue):
+    def fails_after_enqueue():
+        with database.write() as uow:
+            queue.enqueue(uow, "scan", {"n": 1})
+            raise RuntimeError("the act failed")
+
+    with pytest.raises(RuntimeError):
+        fails_after_enqueue()
+    assert queue.counts() == {}
+    with database.write() as uow:
+        queue.enqueue(uow, "scan", {"n": 2})
+    assert claim(queue).payload == {"n": 2}
+
+
+def test_a_waiting_job_swallows_a_second_one_with_its_key(queue, put):
+    put("scan", {"n": 1}, key="scan:7")
+    put("scan", {"n": 2}, key="scan:7")
+    put("scan", {"n": 3}, key="scan:8")
+    put("scan", {"n": 4})
+    put("scan", {"n": 5})
+    assert [found.payload["n"] for found in reversed(queue.list_jobs())] == [1, 3, 4, 5]
+
+
+def test_a_running_job_does_not_swallow_a_new_request(queue, put):
+    put("scan", {"n": 1}, key="scan:7")
+    first = claim(queue)
+    put("scan", {"n": 2}, key="scan:7")
+    put("scan", {"n": 3}, key="scan:7")
+    assert queue.finish(first)
+    assert claim(queue).payload == {"n": 2}
+    assert claim(queue) is None
+
+
+def test_the_urgent_go_first_then_the_early(queue, put, clock):
+    put("scan", {"n": "early"})
+    clock.move(1)
+    put("scan", {"n": "late"})
+    put("scan", {"n": "urgent"}, priority=5)
+    assert [claim(queue).payload["n"] for _ in range(3)] == ["urgent", "early", "late"]
+
+
+def test_a_worker_gets_only_the_kinds_it_asks_for(queue, put):
+    put("scan")
+    assert claim(queue, "pack") is None
+    assert claim(queue, "pack", "scan").kind == "scan"
+
+
+def test_a_delayed_job_waits_for_its_time(queue, put, clock):
+    put("scan", delay_s=30)
+    assert claim(queue) is None
+    clock.move(30)
+    assert claim(queue) is not None
+
+
+def test_a_job_whose_worker_died_is_claimed_again_after_its_lease(queue, put, clock):
+    put("scan")
+    first = claim(queue)
+    clock.move(LEASE_S)
+    assert claim(queue, owner="w2") is None
+    clock.move(1)
+    second = claim(queue, owner="w2")
+    assert (second.id, second.attempts) == (first.id, 2)
+
+
+def test_a_heartbeat_extends_the_lease(queue, put, clock):
+    put("scan")
+    run = claim(queue)
+    for _ in range(5):
+        clock.move(LEASE_S * 0.9)
+        assert queue.heartbeat(run, LEASE_S)
+    assert claim(queue, owner="w2") is None
+
+
+def test_what_a_run_reports_after_it_lost_its_lease_is_ignored(queue, put, clock):
+    put("scan")
+    lost = claim(queue)
+    clock.move(LEASE_S + 1)
+    taken = claim(queue, owner="w2")
+    assert not queue.heartbeat(lost, LEASE_S)
+    assert not queue.progress(lost, 0.5, "half")
+    assert not queue.fail(lost, "late")
+    assert not queue.release(lost)
+    assert not queue.finish(lost)
+    assert states(queue) == ["running"]
+    assert queue.finish(taken)
+    assert not queue.finish(taken)
+
+
+def test_a_run_that_lost_its_lease_to_its_own_thread_is_told_apart(queue, put, clock):
+    put("scan")
+    lost = claim(queue)
+    clock.move(LEASE_S + 1)
+    claim(queue)
+    assert not queue.finish(lost)
+
+
+def test_failures_are_retried_with_growing_pauses_and_then_given_up(queue, put, clock):
+    put("scan")
+    pauses = []
+    for attempt in (1, 2):
+        run = claim(queue)
+        assert run.attempts == attempt
+        queue.fail(run, f"error {attempt}")
+        waiting = queue.list_jobs("waiting")[0]
+        assert waiting.error == f"error {attempt}"
+        pauses.append((waiting.run_after - clock()).total_seconds())
+        assert claim(queue) is None
+        clock.move(pauses[-1])
+    assert 1.0 <= pauses[0] <= 2.0 <= pauses[1] <= 4.0
+    queue.fail(claim(queue), "x" * 100_000)
+    (failed,) = queue.list_jobs("failed")
+    assert failed.finished_at == clock()
+    assert len(failed.error) == 8192
+    clock.move(1e6)
+    assert claim(queue) is None
+
+
+def test_a_job_that_kills_its_worker_every_time_ends_as_failed(queue, put, clock):
+    put("scan", {"n": "killer"})
+    put("scan", {"n": "harmless"})
+    for _ in range(3):
+        assert claim(queue).payload == {"n": "killer"}
+        clock.move(LEASE_S + 1)
+    for _ in range(6):
+        claim(queue)
+        clock.move(LEASE_S + 1)
+    assert claim(queue) is None
+    killers = [found for found in queue.list_jobs("failed") if found.payload == {"n": "killer"}]
+    assert [found.attempts for found in killers] == [3]
+    assert "died" in killers[0].error
+
+
+def test_a_released_job_is_taken_up_at_once_and_costs_no_attempt(queue, put):
+    put("scan")
+    assert queue.release(claim(queue))
+    assert claim(queue, owner="w2").attempts == 1
+
+
+def test_a_failed_job_can_be_retried_by_hand(queue, put, clock):
+    put("scan")
+    put("scan")
+    for _ in range(3):
+        for run in (claim(queue), claim(queue)):
+            queue.fail(run, "no luck")
+        clock.move(10)
+    assert queue.counts() == {("scan", "failed"): 2}
+    one = queue.list_jobs("failed")[0]
+    queue.retry(one.id)
+    assert claim(queue).id == one.id
+    with pytest.raises(JobUnknown):
+        queue.retry(one.id)
+    with pytest.raises(JobUnknown):
+        queue.retry(JobId(999))
+    assert queue.retry_all() == 1
+    assert claim(queue).attempts == 1
+
+
+def test_progress_is_kept_and_bounded(queue, put):
+    put("scan")
+    run = claim(queue)
+    assert queue.progress(run, 0.25, "reading")
+    assert [(j.progress, j.progress_note) for j in queue.list_jobs()] == [(0.25, "reading")]
+    queue.progress(run, 7.0, "odd")
+    assert queue.list_jobs()[0].progress == 1.0
+
+
+def test_jobs_are_listed_in_pages_the_newest_first(queue, put):
+    for n in range(5):
+        put("scan", {"n": n})
+    page = queue.list_jobs("waiting", limit=2)
+    rest = queue.list_jobs("waiting", limit=10, after=page[-1].id)
+    assert [found.payload["n"] for found in page + rest] == [4, 3, 2, 1, 0]
+    assert queue.list_jobs("done") == []
+
+
+def test_done_jobs_are_forgotten_failed_ones_are_not(database, put, clock):
+    queue = SqlJobQueue(database, max_attempts=1)
+    put("scan")
+    put("scan")
+    queue.finish(claim(queue))
+    queue.fail(claim(queue), "broken")
+    clock.move(1000)
+    put("scan")
+    queue.finish(claim(queue))
+    with database.write() as uow:
+        assert queue.prune(uow, older_than_s=1000) == 0
+    clock.move(1)
+    with database.write() as uow:
+        assert queue.prune(uow, older_than_s=1000) == 1
+    assert queue.counts() == {("scan", "done"): 1, ("scan", "failed"): 1}
+
+
+def test_a_periodic_job_is_made_once_in_each_period_by_however_many(database, queue, clock):
+    other = SqlJobQueue(database)
+    assert [each.enqueue_if_due("sweep", {}, 600) for each in (queue, other, queue)] == [True, False, False]
+    clock.move(601)
+    assert not queue.enqueue_if_due("sweep", {}, 600), "one waits still"
+    queue.finish(claim(queue, "sweep"))
+    assert [each.enqueue_if_due("sweep", {}, 600) for each in (queue, other)] == [True, False]
+    assert claim(queue, "sweep") is not None
+
+
+def test_a_committed_job_wakes_a_waiting_worker_a_rolled_back_one_does_not(database, queue):
+    seen = queue.wake_count
+    with pytest.raises(RuntimeError), database.write() as uow:
+        queue.enqueue(uow, "scan", {})
+        raise RuntimeError("the act failed")
+    assert queue.wake_count == seen
+    woken = threading.Event()
+
+    def waits():
+        queue.wait(seen, timeout_s=30)
+        woken.set()
+
+    thread = threading.Thread(target=waits)
+    thread.start()
+    with database.write() as uow:
+        queue.enqueue(uow, "scan", {})
+        assert not woken.wait(0.05)
+    assert woken.wait(10)
+    thread.join()
+
+
+def test_eight_threads_claim_each_job_once(database, queue):
+    with database.write() as uow:
+        for n in range(200):
+            queue.enqueue(uow, "scan", {"n": n})
+    claimed = []
+
+    def work(owner):
+        while (run := queue.claim(("scan",), LEASE_S, owner)) is not None:
+            claimed.append(run.payload["n"])
+            assert queue.finish(run)
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == list(range(200))
+    assert queue.counts() == {("scan", "done"): 200}
