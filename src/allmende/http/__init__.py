@@ -17,11 +17,15 @@ from allmende.http.edge import Edge
 from allmende.http.errors import error_response, header_text, refusal_response, status_of
 from allmende.http.paths import SegmentPaths, register_convertors
 from allmende.http.ranges import Part, RangeNotSatisfiable, is_unchanged, wanted_part
+from allmende.http.sessions import SESSION_COOKIE, SESSION_TTL_S, session_actor, session_value
 from allmende.http.uploads import body_chunks, receive_body
 
 __all__ = [
+    "SESSION_COOKIE",
+    "SESSION_TTL_S",
     "Edge",
     "Endpoint",
+    "ErrorPage",
     "Part",
     "RangeNotSatisfiable",
     "SegmentPaths",
@@ -41,6 +45,8 @@ __all__ = [
     "refusal_response",
     "register_convertors",
     "services_of",
+    "session_actor",
+    "session_value",
     "status_of",
     "wanted_part",
     "writing_unit",

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from allmende.errors import BadRequest, TooLarge, Unavailable
 from allmende.flows import Services
+from allmende.http.sessions import session_actor
 from allmende.registry import ANONYMOUS, Actor, CredentialsInvalid, authenticate, needs_touch, touch_token
 from allmende.storage import UnitOfWork
 
@@ -137,9 +138,14 @@ def writing_unit(request: Request) -> Iterator[tuple[UnitOfWork, Actor]]:
 
 
 def actor_of(request: Request, uow: UnitOfWork) -> Actor:
-    """Who asks: a bearer token, or a token as the password of basic authentication; nobody without either."""
+    """Who asks: a bearer token, or a token as the password of basic authentication; nobody without either.
+
+    A browser that is signed in may read with its session, so that the links of a page work; it changes nothing.
+    """
     header = request.headers.get("authorization", "")
     if not header:
+        if request.method in ("GET", "HEAD"):
+            return session_actor(request, services_of(request).signer, uow)
         return ANONYMOUS
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":

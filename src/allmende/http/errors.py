@@ -87,6 +87,14 @@ def refusal_response(request: Request, error: HTTPException) -> Response:
     return response
 
 
+def _error_json(request: Request, error: errors.AllmendeError, status: int) -> Response:
+    words = error.message if error.hint is None else f"{error.message} {error.hint}"
+    body = {"error": words, "message": words, "code": error.code, "hint": error.hint}
+    if isinstance(error, RepoExists):
+        body["url"] = f"{request.state.base_url}/{_PREFIX[error.repo_type]}{error.full_name}"
+    return JSONResponse(body, status)
+
+
 _PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/"}
 
 

@@ -79,9 +79,16 @@ class _RepoTypes(_Segment):
     regex = "(?:models|datasets|spaces)"
 
 
+class _TypePrefix(_Segment):
+    """What stands before the names of repos that are no models, in addresses outside the API."""
+
+    regex = "(?:datasets|spaces)"
+
+
 def register_convertors() -> None:
-    """Make `{x:segment}`, `{x:revision}`, `{x:tail}` and `{x:repotypes}` known to Starlette."""
+    """Make `segment`, `revision`, `tail`, `repotypes` and `typeprefix` known to Starlette, as in `{x:tail}`."""
     register_url_convertor("segment", _Segment())
     register_url_convertor("revision", _Revision())
     register_url_convertor("tail", _Tail())
     register_url_convertor("repotypes", _RepoTypes())
+    register_url_convertor("typeprefix", _TypePrefix())

@@ -3,8 +3,9 @@
 from urllib.parse import quote
 
 from starlette.requests import Request
+from starlette.routing import Route
 
-from allmende.http import base_url
+from allmende.http import Endpoint, base_url
 from allmende.ids import RepoType
 from allmende.registry import Actor, Repo, RepoNotFound, changeable_repo, check_gate, readable_repo
 from allmende.storage import UnitOfWork
@@ -17,6 +18,7 @@ __all__ = [
     "readable_files",
     "repo_address",
     "repo_name",
+    "repo_routes",
     "repo_type",
     "repo_url",
 ]
@@ -25,6 +27,16 @@ API_TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spa
 
 PREFIX: dict[RepoType, str] = {"model": "", "dataset": "datasets/", "space": "spaces/"}
 """What stands before a repo's name in addresses outside the API."""
+
+
+def repo_routes(tail: str, endpoint: Endpoint, methods: list[str]) -> list[Route]:
+    """The routes of an address outside the API: `tail` below the name of a model, a dataset or a space."""
+    repo = "/{namespace:segment}/{name:segment}"
+    # The prefixes are tried first; as names of accounts they are reserved.
+    return [
+        Route("/{types:typeprefix}" + repo + tail, endpoint, methods=methods),
+        Route(repo + tail, endpoint, methods=methods),
+    ]
 
 
 def repo_type(request: Request) -> RepoType:

@@ -28,7 +28,7 @@ from allmende.registry.accounts import (
     set_member,
     update_account,
 )
-from allmende.registry.actors import ANONYMOUS, Actor, authenticate, local_operator
+from allmende.registry.actors import ANONYMOUS, Actor, actor_by_token_id, authenticate, local_operator
 from allmende.registry.cards import (
     CARD_PATH,
     CardText,
@@ -92,6 +92,7 @@ from allmende.registry.receive import (
     Received,
     Remove,
     Submission,
+    check_may_submit,
     prepare,
     receive,
 )
@@ -186,6 +187,7 @@ __all__ = [
     "TokenRole",
     "Visibility",
     "account_by_id",
+    "actor_by_token_id",
     "authenticate",
     "branches_and_tags",
     "card_at",
@@ -194,6 +196,7 @@ __all__ = [
     "changeable_repo",
     "check_account_name",
     "check_gate",
+    "check_may_submit",
     "check_path",
     "check_repo_name",
     "count_accounts",

@@ -8,14 +8,15 @@ repos only there. Hub administration needs an administrator with an `admin` toke
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from allmende.ids import AccountId, RepoType, TokenId
 from allmende.registry.accounts import Account, Role, account_by_id, memberships_of
 from allmende.registry.errors import AccessDenied, CredentialsInvalid, SignInRequired
-from allmende.registry.tokens import Token, find_token
+from allmende.registry.tokens import Token, find_token, find_token_by_id
 from allmende.storage import UnitOfWork
 
-__all__ = ["ANONYMOUS", "Actor", "authenticate", "local_operator"]
+__all__ = ["ANONYMOUS", "Actor", "actor_by_token_id", "authenticate", "local_operator"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,15 @@ ANONYMOUS = Actor()
 
 def authenticate(uow: UnitOfWork, secret: str) -> Actor:
     """Who a token's secret stands for; raises CredentialsInvalid."""
-    token = find_token(uow, secret)
+    return _acting(uow, find_token(uow, secret))
+
+
+def actor_by_token_id(uow: UnitOfWork, token_id: TokenId, issued_at: datetime) -> Actor:
+    """Who a session stands for that was opened with the token issued then; raises CredentialsInvalid."""
+    return _acting(uow, find_token_by_id(uow, token_id, issued_at))
+
+
+def _acting(uow: UnitOfWork, token: Token | None) -> Actor:
     if token is None:
         raise CredentialsInvalid
     account = account_by_id(uow, token.account_id)

@@ -52,6 +52,7 @@ __all__ = [
     "Received",
     "Remove",
     "Submission",
+    "check_may_submit",
     "prepare",
     "receive",
 ]
@@ -118,6 +119,14 @@ class Received:
     ref: str
     pull_request: int | None
     repeated: bool
+
+
+def check_may_submit(uow: UnitOfWork, actor: Actor, repo: Repo, revision: str, *, create_pr: bool) -> Account:
+    """The account, if `receive` would let it change this revision of a repo that it may read.
+
+    Raises SignInRequired, AccessDenied, RevisionNotFound for what cannot be written to.
+    """
+    return _require_right(uow, actor, repo, _target(revision), create_pr=create_pr)
 
 
 def prepare(submission: Submission, max_inline_bytes: int) -> Prepared:

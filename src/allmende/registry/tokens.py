@@ -23,6 +23,7 @@ __all__ = [
     "Token",
     "TokenRole",
     "find_token",
+    "find_token_by_id",
     "issue_token",
     "list_tokens",
     "needs_touch",
@@ -106,6 +107,17 @@ def issue_token(
 def find_token(uow: UnitOfWork, secret: str) -> Token | None:
     """The token that a secret stands for, unless it has expired."""
     row = uow.one_or_none(select(token).where(token.c.digest == _digest(secret)))
+    if row is None or (row.expires_at is not None and row.expires_at <= uow.now):
+        return None
+    return _token(row)
+
+
+def find_token_by_id(uow: UnitOfWork, token_id: TokenId, issued_at: datetime) -> Token | None:
+    """The token of this id that was issued then, unless it has expired.
+
+    The id alone does not name a token for good: a database may give the id of a deleted row again.
+    """
+    row = uow.one_or_none(select(token).where(token.c.id == token_id, token.c.created_at == issued_at))
     if row is None or (row.expires_at is not None and row.expires_at <= uow.now):
         return None
     return _token(row)

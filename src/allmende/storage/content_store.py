@@ -5,6 +5,7 @@ be, and gives back a *location* under which it finds them. An S3 adapter fits th
 is what lets a folder be served without copying and a bucket by a signed URL.
 """
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from allmende.errors import BadRequest, NotFound, TooLarge
+from allmende.errors import BadRequest, NotFound, TooLarge, Unavailable
 from allmende.failpoints import reach
 from allmende.ids import Sha256
 from allmende.storage.durable import (
@@ -31,6 +32,7 @@ __all__ = [
     "HashMismatch",
     "LocalContentStore",
     "LocalFile",
+    "PartsBusy",
     "SignedUrl",
     "SizeMismatch",
 ]
@@ -51,6 +53,15 @@ class SizeMismatch(BadRequest):
     """There are more or fewer bytes than were announced."""
 
     code = "size_mismatch"
+
+
+class PartsBusy(Unavailable):
+    """Parts of an upload are being written while it is completed, or the other way round."""
+
+    code = "upload_busy"
+
+    def __init__(self) -> None:
+        super().__init__("Another request is working on this upload.", hint="Try again in a moment.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +101,14 @@ class ContentStore(Protocol):
         """Start to receive a content that was announced as this hash and size."""
 
     def write_part(self, upload_id: str, offset: int) -> ContentWriter:
-        """Start to receive a part of a larger content, at its byte offset in the whole."""
+        """Start to receive a part of a larger content, at its byte offset in the whole. Raises PartsBusy."""
 
     def finish_parts(self, upload_id: str, sha256: Sha256, size_bytes: int) -> str:
-        """Check the whole, make it durable, return its location. Raises SizeMismatch, HashMismatch."""
+        """Check the whole, make it durable, return its location.
+
+        Raises SizeMismatch, HashMismatch, and PartsBusy while a part is being written: what was checked must
+        not change afterwards.
+        """
 
     def discard_parts(self, upload_id: str) -> None:
         """Remove what has arrived of an upload in parts."""
@@ -145,13 +160,15 @@ class LocalContentStore:
         if not path.exists():
             raise SizeMismatch("No part of this upload has arrived.")
         with path.open("r+b", buffering=0) as file:
+            _lock_parts(file.fileno(), fcntl.LOCK_EX)
             _check_size(os.fstat(file.fileno()).st_size, size_bytes)
             _check_hash(_sha256_of(file), sha256)
             reach("upload.before_sync")
             with out_of_space():
                 os.fsync(file.fileno())
-        location = _location(sha256)
-        publish(path, self.root / location)
+            # Still under the lock: nobody writes between the check of the bytes and their final name.
+            location = _location(sha256)
+            publish(path, self.root / location)
         return location
 
     def discard_parts(self, upload_id: str) -> None:
@@ -257,6 +274,13 @@ class LocalPartWriter:
         with out_of_space():
             self._fd: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._offset = offset
+        try:
+            _lock_parts(self._fd, fcntl.LOCK_SH)
+            if not _is_still(path, self._fd):
+                raise PartsBusy
+        except BaseException:
+            self.discard()
+            raise
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """See ContentWriter."""
@@ -283,6 +307,22 @@ class LocalPartWriter:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _lock_parts(fd: int, kind: int) -> None:
+    """Writers of parts share the file; whoever checks and publishes the whole has it alone."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise PartsBusy from error
+
+
+def _is_still(path: Path, fd: int) -> bool:
+    """Whether `fd` is the file at `path`: between opening and locking it may have been published."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _location(sha256: Sha256) -> str:
