@@ -28,7 +28,7 @@ help:  ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venvs/demo/.stamp  ## Start a hub, publish a model and derivatives, say what it proved (ONESHOT=1: check and exit)
-	@.venvs/demo/bin/python tools/demo.py $(if $(filter-out 0,$(ONESHOT)),--oneshot)
+	@.venvs/demo/bin/python -m tools.demo $(if $(filter-out 0,$(ONESHOT)),--oneshot) $(if $(filter-out 0,$(FRESH)),--fresh)
 
 serve: .venvs/demo/.stamp  ## Start a hub on http://127.0.0.1:8080 with its data in ./allmende-data
 	@.venvs/demo/bin/allmende serve
@@ -83,7 +83,7 @@ campaign: .venvs/dev/.stamp  ## The long rounds, run once; their figures go into
 	@$(call some,CAMPAIGN=1 $(DEV)/python -m pytest tests -m campaign --timeout 0 $(ARGS))
 
 bench: .venvs/dev/.stamp  ## Measure against nginx and write JSON
-	@$(DEV)/python bench/run.py $(ARGS)
+	@$(DEV)/python -m bench.run $(ARGS)
 
 lock: ## Pin anew, with hashes, what requirements/*.in ask for
 	@$(PYTHON) -m tools.lock $(LOCKS)

@@ -1,37 +1,74 @@
 """Wires everything: the only module that knows all rooms."""
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute
 
-from allmende.flows import Services, open_services
-from allmende.http import Edge, SegmentPaths, refusal_response, register_convertors
+from allmende import api, hub, web
+from allmende.errors import AllmendeError
+from allmende.flows import Services, make_worker, open_services
+from allmende.http import Edge, SegmentPaths, refused, register_convertors
 from allmende.settings import load_settings
 
 __all__ = ["create_app", "factory"]
 
+_FLUSH_EVERY_S = 10.0
+_WORKER_STOP_S = 10.0
+
+_logger = logging.getLogger(__name__)
+
 
 def create_app(services: Services) -> Starlette:
-    """The ASGI application."""
+    """The ASGI application; its lifespan runs the workers that the settings ask for."""
     register_convertors()
-    from allmende import hub
 
-    routes: list[BaseRoute] = [*hub.routes()]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        worker = make_worker(services) if services.settings.workers else None
+        if worker is not None:
+            worker.start()
+        flushing = asyncio.create_task(_flush_downloads(services))
+        try:
+            yield
+        finally:
+            flushing.cancel()
+            if worker is not None:
+                await run_sync(worker.stop, _WORKER_STOP_S)
+            await run_sync(services.downloads.flush, services.database)
+            services.database.close()
+
+    app = Starlette(
+        routes=[*api.routes(), *hub.routes(), *web.routes()],
+        exception_handlers={HTTPException: refused},
+        lifespan=lifespan,
+    )
+    # The router's own redirects to addresses without a last slash repeat the Host header of the request.
+    app.router.redirect_slashes = False
     app.add_middleware(SegmentPaths)
     app.add_middleware(Edge, services=services)
     return app
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    """The router's own refusals, in the form of all other errors."""
-    if not isinstance(error, HTTPException):
-        raise error
-    return refusal_response(request, error)
-
-
 def factory() -> Starlette:
-    """The application for a server process, from the environment's settings."""
-    return create_app(open_services(load_settings()))
+    """The application for a server process, from the settings in its environment."""
+    settings = load_settings()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    return create_app(open_services(settings))
+
+
+async def _flush_downloads(services: Services) -> None:
+    while True:
+        await anyio.sleep(_FLUSH_EVERY_S)
+        try:
+            await run_sync(services.downloads.flush, services.database)
+        except AllmendeError as error:
+            # The counts are kept and tried again; a busy database is no reason to stop counting.
+            _logger.warning("downloads were not written: %s", error.message)

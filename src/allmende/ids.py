@@ -34,7 +34,7 @@ JobId = NewType("JobId", int)
 
 RepoType = Literal["model", "dataset", "space"]
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{1,95}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
 """What a namespace or repo name looks like (match the whole string; see `registry.names` for the rest)."""
 
 COMMIT_OID = re.compile(r"[0-9a-f]{40}")

@@ -31,53 +31,61 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: Path = Field(Path("allmende-data"), description="Folder for database, contents and keys.")
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
+    data: Path = Field(default=Path("allmende-data"), description="Folder for database, contents and keys.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on.")
     public_url: str | None = Field(
-        None,
+        default=None,
         description="Address under which clients reach the hub; unset: the address each client used.",
     )
-    database: str | None = Field(None, description="Database URL; unset: SQLite in the data folder.")
+    database: str | None = Field(default=None, description="Database URL; unset: SQLite in the data folder.")
     storage: str | None = Field(
-        None, description="Where contents live; unset: `contents` in the data folder."
+        default=None, description="Where contents live; unset: `contents` in the data folder."
     )
-    workers: int = Field(1, ge=0, le=64, description="Background workers inside `serve`.")
+    workers: int = Field(default=1, ge=0, le=64, description="Background workers inside `serve`.")
     log_level: str = Field(
-        "info", pattern="^(debug|info|warning|error)$", description="Least severe line logged."
+        default="info", pattern="^(debug|info|warning|error)$", description="Least severe line logged."
     )
 
-    page_size: int = Field(1000, ge=1, le=10_000, description="Entries in one page of a tree listing.")
+    page_size: int = Field(
+        default=1000, ge=1, le=10_000, description="Entries in one page of a tree listing."
+    )
     list_page_size: int = Field(
-        100, ge=1, le=1000, description="Repos, commits or files in one page of a list."
+        default=100, ge=1, le=1000, description="Repos, commits or files in one page of a list."
     )
-    max_file_bytes: int = Field(1024**4, ge=1, description="Largest file accepted.")
+    max_file_bytes: int = Field(default=1024**4, ge=1, description="Largest file accepted.")
     max_inline_bytes: int = Field(
-        10 * _MIB, ge=1, description="Largest file kept inside git; larger ones must be uploaded as LFS."
+        default=10 * _MIB,
+        ge=1,
+        description="Largest file kept inside git; larger ones must be uploaded as LFS.",
     )
-    max_commit_bytes: int = Field(256 * _MIB, ge=1, description="Largest body of one commit request.")
-    max_commit_operations: int = Field(25_000, ge=1, description="Most operations in one commit.")
-    max_json_bytes: int = Field(8 * _MIB, ge=1, description="Largest body of any other JSON request.")
+    max_commit_bytes: int = Field(default=256 * _MIB, ge=1, description="Largest body of one commit request.")
+    max_commit_operations: int = Field(default=25_000, ge=1, description="Most operations in one commit.")
+    max_json_bytes: int = Field(default=8 * _MIB, ge=1, description="Largest body of any other JSON request.")
     multipart_threshold_bytes: int = Field(
-        1024 * _MIB, ge=1, description="LFS files larger than this are uploaded in parts."
+        default=1024 * _MIB, ge=1, description="LFS files larger than this are uploaded in parts."
     )
-    multipart_part_bytes: int = Field(128 * _MIB, ge=_MIB, description="Size of one part of such an upload.")
+    multipart_part_bytes: int = Field(
+        default=128 * _MIB, ge=_MIB, description="Size of one part of such an upload."
+    )
     upload_ttl_s: int = Field(
-        24 * 3600, ge=60, description="Seconds for which a signed link of an upload is valid."
+        default=24 * 3600, ge=60, description="Seconds for which a signed link of an upload is valid."
     )
     download_ttl_s: int = Field(
-        3600, ge=10, description="Seconds for which a signed link of a download is valid."
+        default=3600, ge=10, description="Seconds for which a signed link of a download is valid."
     )
     body_timeout_s: float = Field(
-        60.0, gt=0, description="Seconds without a byte after which an upload is given up."
+        default=60.0, gt=0, description="Seconds without a byte after which an upload is given up."
     )
     unreferenced_grace_s: int = Field(
-        30 * 24 * 3600,
+        default=30 * 24 * 3600,
         ge=0,
         description="Seconds before a content that no repo holds is removed by `admin gc`.",
     )
     scrub_age_s: int = Field(
-        30 * 24 * 3600, ge=0, description="Seconds after which a stored content is read and verified again."
+        default=30 * 24 * 3600,
+        ge=0,
+        description="Seconds after which a stored content is read and verified again.",
     )
 
     @property

@@ -22,7 +22,7 @@ def _fact_columns() -> list[Column[object]]:
 content_fact = Table(
     "content_fact",
     metadata,
-    Column("content_key", String(64), primary_key=True, comment="SHA-256 of the content"),
+    Column("content_key", String(64), primary_key=True, comment="SHA-256, or git id of a small file"),
     *_fact_columns(),
     comment="facts about bytes; true wherever the bytes lie, shown only through a repo that holds them",
 )

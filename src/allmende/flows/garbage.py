@@ -13,13 +13,13 @@ from itertools import islice
 from allmende.facts import forget_content_facts, forget_repo_facts, repos_with_facts
 from allmende.flows.content_examination import forget_content
 from allmende.flows.services import Services
-from allmende.git import delete_unowned_objects
+from allmende.git import count_unowned_objects, delete_unowned_objects
 from allmende.ids import Sha256
 from allmende.registry import find_repo_by_id, unheld_contents
-from allmende.storage import Content, forget_content as forget_row
-from allmende.storage import UnitOfWork, known_locations, list_contents, unused_since
+from allmende.storage import Content, StoredFile, UnitOfWork, known_locations, list_contents, unused_since
+from allmende.storage import forget_content as forget_row
 
-__all__ = ["GarbageReport", "collect_garbage"]
+__all__ = ["GarbageReport", "all_contents", "collect_garbage", "orphans_of"]
 
 _PAGE = 500
 
@@ -50,10 +50,10 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
         if dry_run or _remove_content(services, found.sha256, before):
             contents += 1
             content_bytes += found.size_bytes
-    for location, size_bytes in _orphans(services):
-        if dry_run or _remove_orphan(services, location, before):
+    for stored in orphans_of(services):
+        if stored.written_at < before and (dry_run or _remove_orphan(services, stored.location, before)):
             orphans += 1
-            orphan_bytes += size_bytes
+            orphan_bytes += stored.size_bytes
     return GarbageReport(
         dry_run=dry_run,
         contents=contents,
@@ -63,3 +63,77 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
         git_objects=_remove_git_objects(services, dry_run=dry_run),
         repos_forgotten=_forget_deleted_repos(services, dry_run=dry_run),
     )
+
+
+def orphans_of(services: Services) -> Iterator[StoredFile]:
+    """Files of the store that no content names; young ones may be uploads that are about to be recorded."""
+    stored = services.contents.iterate()
+    while page := list(islice(stored, _PAGE)):
+        with services.database.read() as uow:
+            known = known_locations(uow, (found.location for found in page))
+        yield from (found for found in page if found.location not in known)
+
+
+def all_contents(services: Services) -> Iterator[Content]:
+    """Every content, read in pages, so that no transaction stays open."""
+    after: Sha256 | None = None
+    while True:
+        with services.database.read() as uow:
+            page = list_contents(uow, after, _PAGE)
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1].sha256
+
+
+def _unused_contents(services: Services, before: datetime) -> Iterator[Content]:
+    contents = all_contents(services)
+    while page := [found.sha256 for found in islice(contents, _PAGE)]:
+        with services.database.read() as uow:
+            unused = _unused_among(uow, page, before)
+        yield from unused.values()
+
+
+def _unused_among(uow: UnitOfWork, hashes: list[Sha256], before: datetime) -> dict[Sha256, Content]:
+    return unused_since(uow, unheld_contents(uow, hashes), before)
+
+
+def _remove_content(services: Services, sha256: Sha256, before: datetime) -> bool:
+    with services.database.write() as uow:
+        found = _unused_among(uow, [sha256], before).get(sha256)
+        # The bytes first: a crash before the commit leaves a row that is garbage still.
+        if found is None or not services.contents.delete_older(found.location, before):
+            return False
+        forget_row(uow, sha256)
+        forget_content(uow, sha256)
+        return True
+
+
+def _remove_orphan(services: Services, location: str, before: datetime) -> bool:
+    with services.database.write() as uow:
+        if known_locations(uow, [location]):
+            return False
+        return services.contents.delete_older(location, before)
+
+
+def _remove_git_objects(services: Services, *, dry_run: bool) -> int:
+    if dry_run:
+        with services.database.read() as uow:
+            return count_unowned_objects(uow)
+    removed = 0
+    while True:
+        with services.database.write() as uow:
+            oids = delete_unowned_objects(uow, _PAGE)
+            forget_content_facts(uow, oids)
+        removed += len(oids)
+        if len(oids) < _PAGE:
+            return removed
+
+
+def _forget_deleted_repos(services: Services, *, dry_run: bool) -> int:
+    with services.database.read() as uow:
+        gone = [repo_id for repo_id in repos_with_facts(uow) if find_repo_by_id(uow, repo_id) is None]
+    for repo_id in [] if dry_run else gone:
+        with services.database.write() as uow:
+            forget_repo_facts(uow, repo_id)
+    return len(gone)

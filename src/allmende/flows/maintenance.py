@@ -15,7 +15,6 @@ from allmende.storage import (
     contents_by_age,
     end_upload,
     expired_uploads,
-    find_content,
     record_scrub,
 )
 
@@ -48,9 +47,7 @@ def sweep(services: Services, context: JobContext) -> None:
     with services.database.write() as uow:
         pruned = services.queue.prune(uow, _DONE_JOBS_KEPT_S)
     if expired or removed or pruned:
-        _log.info(
-            "swept %s expired uploads, %s abandoned files, %s done jobs", len(expired), removed, pruned
-        )
+        _log.info("swept %s expired uploads, %s abandoned files, %s done jobs", len(expired), removed, pruned)
 
 
 def scrub(services: Services, context: JobContext, max_bytes: int = _SCRUB_BYTES) -> None:
@@ -71,7 +68,7 @@ def scrub(services: Services, context: JobContext, max_bytes: int = _SCRUB_BYTES
         read_bytes += found.size_bytes
         with services.database.write() as uow:
             # A content that was removed or uploaded anew meanwhile is not what was read.
-            recorded = record_scrub(uow, found, damage) and find_content(uow, found.sha256) is not None
+            recorded = record_scrub(uow, found, damage)
         if damage is not None and recorded:
             _log.error("content %s is damaged: %s", found.sha256, damage)
         context.progress(min(1.0, read_bytes / total_bytes), f"{read_bytes} bytes verified")

@@ -21,7 +21,7 @@ from allmende.formats.errors import (
 from allmende.formats.gguf import ArraySummary, GgufHeader, GgufLimits, GgufTensor, GgufValue, read_gguf
 from allmende.formats.gitattributes import DEFAULT_GITATTRIBUTES, GitAttributes, parse_gitattributes
 from allmende.formats.gitignore import GitIgnore, parse_gitignore
-from allmende.formats.hub_vocabulary import LICENSES, TASKS
+from allmende.formats.hub_vocabulary import LICENSES, SPACE_SDKS, TASKS
 from allmende.formats.identify import HEAD_BYTES, identify, identify_file
 from allmende.formats.kinds import Format
 from allmende.formats.pointer import (
@@ -42,6 +42,7 @@ __all__ = [
     "LICENSES",
     "MAX_HEADER_BYTES",
     "MAX_POINTER_BYTES",
+    "SPACE_SDKS",
     "TASKS",
     "ArraySummary",
     "Card",

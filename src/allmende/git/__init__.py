@@ -28,9 +28,15 @@ from allmende.git.store import (
     share_objects,
     write_objects,
 )
-from allmende.git.trail import Step, entries_named, first_parents
+from allmende.git.trail import Step, changed_names, first_parents, folders_named
 from allmende.git.trees import FileEntry, find_entry, list_tree
-from allmende.git.upkeep import Reachable, check_reachable, damaged_objects, delete_unowned_objects
+from allmende.git.upkeep import (
+    Reachable,
+    check_reachable,
+    count_unowned_objects,
+    damaged_objects,
+    delete_unowned_objects,
+)
 
 __all__ = [
     "DIRECTORY",
@@ -50,16 +56,18 @@ __all__ = [
     "TreeEntry",
     "ancestors",
     "blob_object",
+    "changed_names",
     "check_reachable",
     "check_ref_name",
     "commit_object",
     "commits_by_prefix",
+    "count_unowned_objects",
     "damaged_objects",
     "delete_unowned_objects",
     "disown",
-    "entries_named",
     "find_entry",
     "first_parents",
+    "folders_named",
     "forget_repo",
     "heads",
     "history",

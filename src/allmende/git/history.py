@@ -1,6 +1,8 @@
 """Reading history: commits with their derived rows, newest first, never a parent before its child."""
 
 import heapq
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +15,10 @@ from allmende.ids import GitOid, RepoId
 from allmende.storage import UnitOfWork, batches
 
 __all__ = ["CommitInfo", "ancestors", "commits_by_prefix", "history", "read_commit", "read_commits"]
+
+_CACHED_COMMITS = 5000
+_CACHED_CHARS = 2000
+"""Longest words of a commit that is kept in memory: with the bound above, about 20 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +37,14 @@ class CommitInfo:
 
 def read_commit(uow: UnitOfWork, oid: GitOid) -> CommitInfo:
     """One commit; raises ObjectNotFound. The caller came to the id through a repo that it may read."""
-    found = read_commits(uow, [oid])
-    if oid not in found:
+    known = _cache.get(oid)
+    if known is not None:
+        return known
+    found = read_commits(uow, [oid]).get(oid)
+    if found is None:
         raise ObjectNotFound(f"There is no commit {oid}.")
-    return found[oid]
+    _cache.put(found)
+    return found
 
 
 def read_commits(uow: UnitOfWork, oids: Iterable[GitOid]) -> dict[GitOid, CommitInfo]:
@@ -121,3 +131,29 @@ def _ordered(uow: UnitOfWork, start: GitOid) -> Iterator[GitOid]:
             if waiting_children[parent] == 0:
                 serial += 1
                 heapq.heappush(ready, (-times[parent].timestamp(), serial, parent))
+
+
+class _CommitCache:
+    """The commits that were read last, as no commit ever changes. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._commits: OrderedDict[GitOid, CommitInfo] = OrderedDict()
+
+    def get(self, oid: GitOid) -> CommitInfo | None:
+        with self._lock:
+            found = self._commits.get(oid)
+            if found is not None:
+                self._commits.move_to_end(oid)
+            return found
+
+    def put(self, commit: CommitInfo) -> None:
+        if len(commit.title) + len(commit.message) > _CACHED_CHARS:
+            return
+        with self._lock:
+            self._commits[commit.oid] = commit
+            if len(self._commits) > _CACHED_COMMITS:
+                self._commits.popitem(last=False)
+
+
+_cache = _CommitCache()

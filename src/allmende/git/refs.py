@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from dulwich.refs import check_ref_format
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, or_, select, update
 
 from allmende.errors import BadRequest, Conflict
 from allmende.git.tables import ref
@@ -72,13 +72,15 @@ def move_ref(
 ) -> None:
     """Set the ref to `new` if it still is `expected`; None means absent, on both sides. Raises RefMoved.
 
-    `commit_oid` is given for annotated tags, whose own id is not a commit's.
+    A new name that git could not keep beside the others raises BadRequest. `commit_oid` is given for
+    annotated tags, whose own id is not a commit's.
     """
     at = (ref.c.repo_id == repo_id) & (ref.c.name == name)
     if expected is None and new is not None:
         if read_ref(uow, repo_id, name) is not None:
             raise RefMoved(f"Reference {name} already exists")
         check_ref_name(name)
+        _check_room(uow, repo_id, name)
         values = {"oid": new, "commit_oid": commit_oid or new, "version": 1, "updated_at": uow.now}
         uow.execute(ref.insert().values(repo_id=repo_id, name=name, **values))
         return
@@ -93,6 +95,21 @@ def move_ref(
     if changed.rowcount != 1:
         raise RefMoved(
             f"Reference {name} was changed by somebody else", hint="Look at its new state, then try again."
+        )
+
+
+def _check_room(uow: UnitOfWork, repo_id: RepoId, name: str) -> None:
+    """Git keeps refs as files, so `x` and `x/y` cannot both be: a clone of such a repo would fail."""
+    parts = name.split("/")
+    above = ["/".join(parts[:length]) for length in range(3, len(parts))]
+    below = ref.c.name.startswith(f"{name}/", autoescape=True)
+    query = select(ref.c.name).where(ref.c.repo_id == repo_id, or_(ref.c.name.in_(above), below)).limit(1)
+    taken = uow.one_or_none(query)
+    if taken is not None:
+        raise BadRequest(
+            f"{name!r} cannot be made while {taken.name!r} exists.",
+            hint="Choose a name that does not begin with the other one.",
+            code="ref_name_invalid",
         )
 
 

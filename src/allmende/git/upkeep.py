@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, select
 
 from allmende.git.history import ancestors, read_commits
 from allmende.git.refs import list_refs
@@ -12,7 +12,13 @@ from allmende.git.tables import git_object, lfs_pointer, repo_object
 from allmende.ids import GitOid, RepoId, Sha256
 from allmende.storage import UnitOfWork, batches
 
-__all__ = ["Reachable", "check_reachable", "damaged_objects", "delete_unowned_objects"]
+__all__ = [
+    "Reachable",
+    "check_reachable",
+    "count_unowned_objects",
+    "damaged_objects",
+    "delete_unowned_objects",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,14 @@ def delete_unowned_objects(uow: UnitOfWork, limit: int) -> list[GitOid]:
     for batch in batches(oids):
         uow.execute(delete(git_object).where(git_object.c.oid.in_(batch)))
     return oids
+
+
+def count_unowned_objects(uow: UnitOfWork) -> int:
+    """How many objects no repo owns."""
+    owned = exists().where(repo_object.c.oid == git_object.c.oid)
+    return int(
+        uow.connection.execute(select(func.count()).select_from(git_object).where(~owned)).scalar_one()
+    )
 
 
 def check_reachable(uow: UnitOfWork, repo_id: RepoId) -> Reachable:

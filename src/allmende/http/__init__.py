@@ -14,7 +14,7 @@ from allmende.http.calls import (
     writing_unit,
 )
 from allmende.http.edge import Edge
-from allmende.http.errors import error_response, header_text, refusal_response, status_of
+from allmende.http.errors import ErrorPage, error_response, header_text, refused, status_of
 from allmende.http.paths import SegmentPaths, register_convertors
 from allmende.http.ranges import Part, RangeNotSatisfiable, is_unchanged, wanted_part
 from allmende.http.sessions import SESSION_COOKIE, SESSION_TTL_S, session_actor, session_value
@@ -42,7 +42,7 @@ __all__ = [
     "reading",
     "reading_unit",
     "receive_body",
-    "refusal_response",
+    "refused",
     "register_convertors",
     "services_of",
     "session_actor",

@@ -5,7 +5,6 @@ event loop under its limit and deadline; then everything else happens in one wor
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +36,9 @@ __all__ = [
 ]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+_MAX_LENGTH_DIGITS = 19
+"""Longer numbers are more bytes than there are, and Python refuses to read the longest."""
 
 
 def services_of(request: Request) -> Services:
@@ -78,8 +80,8 @@ def acting(handler: Callable[[Request, bytes], Response], *, max_bytes: int | No
 async def read_body(request: Request, max_bytes: int) -> bytes:
     """The whole body; raises TooLarge, and Unavailable when the sender stalls."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > max_bytes:
-        raise TooLarge(f"The request has {declared} bytes; at most {max_bytes} are accepted here.")
+    if declared.isdecimal() and (len(declared) > _MAX_LENGTH_DIGITS or int(declared) > max_bytes):
+        raise TooLarge(f"The request has more than the {max_bytes} bytes that are accepted here.")
     body = bytearray()
     timeout_s = services_of(request).settings.body_timeout_s
     chunks = request.stream()
@@ -140,9 +142,13 @@ def writing_unit(request: Request) -> Iterator[tuple[UnitOfWork, Actor]]:
 def actor_of(request: Request, uow: UnitOfWork) -> Actor:
     """Who asks: a bearer token, or a token as the password of basic authentication; nobody without either.
 
-    A browser that is signed in may read with its session, so that the links of a page work; it changes nothing.
+    A browser that is signed in may read with its session, so that the links of a page work; never change.
+    Raises CredentialsInvalid, also for two headers: whatever stands before the hub may have checked the other.
     """
-    header = request.headers.get("authorization", "")
+    headers = request.headers.getlist("authorization")
+    if len(headers) > 1:
+        raise CredentialsInvalid
+    header = headers[0] if headers else ""
     if not header:
         if request.method in ("GET", "HEAD"):
             return session_actor(request, services_of(request).signer, uow)
@@ -162,7 +168,7 @@ def actor_of(request: Request, uow: UnitOfWork) -> Actor:
 def _password(value: str) -> str:
     try:
         text = base64.b64decode(value.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no base64, no ASCII, no UTF-8
         raise CredentialsInvalid from error
     user, separator, password = text.partition(":")
     return password if separator and password else user

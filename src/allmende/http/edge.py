@@ -4,16 +4,17 @@ import logging
 import re
 import secrets
 import time
+from urllib.parse import quote, unquote
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from allmende.errors import AllmendeError, BadRequest
 from allmende.flows import Services
-from allmende.http.errors import error_response, refusal_response
+from allmende.http.errors import error_response, header_text, refusal_response
 from allmende.registry import RepoMoved
 
 __all__ = ["Edge", "base_url_of"]
@@ -46,7 +47,8 @@ class Edge:
             request.state.base_url = base_url_of(request, self._services.settings.public_url)
             await self._app(scope, receive, answer.send)
         except ClientDisconnect:
-            _logger.info("%s %s %s: the client went away", request_id, request.method, scope["path"])
+            path = header_text(scope["path"])
+            _logger.info("%s %s %s: the client went away", request_id, request.method, path)
             return
         except Exception as error:
             if answer.started:  # nothing can be said any more; closing the connection tells the client
@@ -58,7 +60,7 @@ class Edge:
             "%s %s %s %s %.1f ms",
             request_id,
             request.method,
-            scope["path"].replace("\0", "%2F"),
+            header_text(scope["path"]),
             answer.status,
             (time.perf_counter() - started) * 1000,
         )
@@ -103,29 +105,34 @@ def _request_id(request: Request) -> str:
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
+class InternalFailure(AllmendeError):
+    """Something broke in the hub itself. Says nothing of what it was: the log does."""
+
+    code = "internal"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"The hub failed at this; its operator finds more under request id {request_id}.")
+
+
 def _response_to(request: Request, error: Exception, request_id: str) -> Response:
     if isinstance(error, AllmendeError):
         return error_response(request, error)
     if isinstance(error, RepoMoved):
         return _moved(request, error)
     if isinstance(error, HTTPException):
-        response: Response = JSONResponse(
-            {"error": error.detail, "code": "http"}, error.status_code, headers=dict(error.headers or {})
-        )
+        response = refusal_response(request, error)
     else:
-        _logger.error("%s %s %s failed", request_id, request.method, request.scope["path"], exc_info=error)
-        words = f"The hub failed at this; its operator finds more under request id {request_id}."
-        response = JSONResponse({"error": words, "code": "internal"}, 500)
-        response.headers["X-Error-Code"] = "internal"
-        response.headers["X-Error-Message"] = words
+        path = header_text(request.scope["path"])
+        _logger.error("%s %s %s failed", request_id, request.method, path, exc_info=error)
+        response = error_response(request, InternalFailure(request_id))
     return response
 
 
 def _moved(request: Request, moved: RepoMoved) -> Response:
     """307 with a path alone: clients of the 1.x series follow only relative redirects."""
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    parts = raw.decode("ascii").partition("?")[0].split("/")
-    index = _name_index(parts)
+    parts = quote(raw.partition(b"?")[0], safe="/%:@+,;=~").split("/")
+    index = _name_index([unquote(part) for part in parts])
     tail = parts[index + 1].removesuffix(".git")
     suffix = parts[index + 1][len(tail) :]
     namespace, _, name = moved.full_name.partition("/")
@@ -140,5 +147,5 @@ def _moved(request: Request, moved: RepoMoved) -> Response:
 def _name_index(parts: list[str]) -> int:
     """Where the namespace stands in a split address: after `/api/{types}` or a type's prefix, or first."""
     if parts[1] == "api":
-        return 3
+        return 5 if parts[2:4] == ["allmende", "v1"] else 3
     return 2 if parts[1] in ("datasets", "spaces") else 1

@@ -1,7 +1,7 @@
 """The one place that maps errors to HTTP: status, the hub's headers, a body that every client can read."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,7 +12,11 @@ from allmende import errors
 from allmende.http.ranges import RangeNotSatisfiable
 from allmende.registry import EntryNotFound, RepoExists, RepoGated
 
-__all__ = ["error_response", "header_text", "refusal_response", "status_of"]
+__all__ = ["ErrorPage", "error_response", "header_text", "refusal_response", "refused", "status_of"]
+
+ErrorPage = Callable[[Request, int, errors.AllmendeError], Response]
+"""Shows an error to a person. A route for people puts one into `request.state.error_page`; without one the
+answer is JSON. Status and headers are the same either way."""
 
 _STATUS: tuple[tuple[type[errors.AllmendeError], int], ...] = (
     (errors.TooLarge, 413),
@@ -48,12 +52,13 @@ def error_response(
     """
     status = status_of(error)
     if status >= 500 and not isinstance(error, errors.NotOffered):
-        _logger.warning("%s %s: %s", request.method, request.url.path, error.message)
-    words = error.message if error.hint is None else f"{error.message} {error.hint}"
-    body = {"error": words, "message": words, "code": error.code, "hint": error.hint, **(extra or {})}
-    if isinstance(error, RepoExists):
-        body["url"] = f"{request.state.base_url}/{_PREFIX[error.repo_type]}{error.full_name}"
-    response = JSONResponse(body, status)
+        path: str = request.scope["path"]
+        _logger.warning("%s %s: %s", request.method, header_text(path), header_text(error.message))
+    error_page: ErrorPage | None = getattr(request.state, "error_page", None)
+    if error_page is None:
+        response: Response = JSONResponse(_body(request, error, extra), status)
+    else:
+        response = error_page(request, status, error)
     response.headers["X-Error-Code"] = error.code
     response.headers["X-Error-Message"] = header_text(error.message)
     if isinstance(error, EntryNotFound) and error.commit_oid is not None:
@@ -62,11 +67,30 @@ def error_response(
         response.headers["Content-Range"] = f"bytes */{error.size_bytes}"
     if isinstance(error, errors.Unavailable):
         response.headers["Retry-After"] = "2"
-    if status == 401 and ".git/" in request.url.path:
+    if status == 401 and ".git/" in request.scope["path"]:
         # git and git-lfs ask for credentials only when they are told to.
         response.headers["WWW-Authenticate"] = 'Basic realm="Allmende"'
         response.headers["LFS-Authenticate"] = 'Basic realm="Allmende"'
     return response
+
+
+def _body(request: Request, error: errors.AllmendeError, extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    words = error.message if error.hint is None else f"{error.message} {error.hint}"
+    body: dict[str, Any] = {"error": error.message, "message": words, "code": error.code, "hint": error.hint}
+    if error.hint is not None:
+        # Stock clients print the header, `error` and each of `errors`, and what is equal only once.
+        body["errors"] = [{"message": error.hint}]
+    body.update(extra or {})
+    if isinstance(error, RepoExists):
+        body["url"] = f"{request.state.base_url}/{_PREFIX[error.repo_type]}{error.full_name}"
+    return body
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """`refusal_response` as Starlette takes its exception handlers."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return refusal_response(request, error)
 
 
 def refusal_response(request: Request, error: HTTPException) -> Response:
@@ -85,14 +109,6 @@ def refusal_response(request: Request, error: HTTPException) -> Response:
     response.headers["X-Error-Code"] = code
     response.headers["X-Error-Message"] = header_text(words)
     return response
-
-
-def _error_json(request: Request, error: errors.AllmendeError, status: int) -> Response:
-    words = error.message if error.hint is None else f"{error.message} {error.hint}"
-    body = {"error": words, "message": words, "code": error.code, "hint": error.hint}
-    if isinstance(error, RepoExists):
-        body["url"] = f"{request.state.base_url}/{_PREFIX[error.repo_type]}{error.full_name}"
-    return JSONResponse(body, status)
 
 
 _PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/"}

@@ -86,7 +86,7 @@ class _TypePrefix(_Segment):
 
 
 def register_convertors() -> None:
-    """Make `segment`, `revision`, `tail`, `repotypes` and `typeprefix` known to Starlette, as in `{x:tail}`."""
+    """Make `{x:segment}` and the other convertors of this module known to Starlette."""
     register_url_convertor("segment", _Segment())
     register_url_convertor("revision", _Revision())
     register_url_convertor("tail", _Tail())

@@ -18,7 +18,7 @@ _MAX_FIELD_CHARS = 100
 class Body(BaseModel):
     """A JSON body: what this hub reads of it. Clients of all versions send more, which is not looked at."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_max_length=65_536)
+    model_config = ConfigDict(frozen=True, extra="ignore", str_max_length=4 * 1024 * 1024)
 
 
 BodyT = TypeVar("BodyT", bound=Body)

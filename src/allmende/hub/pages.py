@@ -70,7 +70,10 @@ def page_size(request: Request, most: int) -> int:
 
 
 def paged(
-    request: Request, items: list[dict[str, Any]], next_page: Mapping[str, str] | None, path: str | None = None
+    request: Request,
+    items: list[dict[str, Any]],
+    next_page: Mapping[str, str] | None,
+    path: str | None = None,
 ) -> JSONResponse:
     """A page; `next_page` are the parameters in which the next one's address differs, None at the end.
 
@@ -80,7 +83,8 @@ def paged(
     response = JSONResponse(items)
     if next_page is not None:
         kept = [(name, value) for name, value in request.query_params.multi_items() if name not in next_page]
-        where = quote(request.url.path.replace("\0", "%2F"), safe="/%") if path is None else path
+        raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+        where = quote(raw.partition(b"?")[0], safe="/%:@+,;=~") if path is None else path
         address = f"{base_url(request)}{where}?{urlencode([*kept, *next_page.items()])}"
         response.headers["Link"] = f'<{address}>; rel="next"'
     return response

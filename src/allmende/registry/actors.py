@@ -118,10 +118,7 @@ def _acting(uow: UnitOfWork, token: Token | None) -> Actor:
 
 
 def local_operator(account: Account, uow: UnitOfWork) -> Actor:
-    """The account acting from the hub's own command line, which is trusted with everything the account may do.
-
-    He account acting from the hub's own command line, which is trusted with everything the account may do.
-    """
+    """The account at the hub's own command line, which may do whatever the account may do."""
     token = Token(
         id=TokenId(-1),
         account_id=account.id,

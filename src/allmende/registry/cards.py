@@ -36,6 +36,7 @@ LINKED = "linked"
 """The source of those rows that are no tags but the repos that a space's card names."""
 _MAX_TAG_CHARS = 200
 _MAX_TAGS = 500
+_MAX_COLUMN_CHARS = 96
 
 
 def read_card(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> str | None:
@@ -92,11 +93,15 @@ def index_derived(
 ) -> None:
     """Put what an examination derived from the files beside it; what the card declares goes before."""
     _set_tags(uow, repo_id, "derived", tags)
-    for column, value in ((repo.c.pipeline_tag, pipeline_tag), (repo.c.library_name, library_name)):
-        if value is not None:
-            uow.execute(
-                update(repo).where(repo.c.id == repo_id, column.is_(None)).values({column.name: value[:96]})
-            )
+    declared = cards_of(uow, [repo_id]).get(repo_id, {})
+    uow.execute(
+        update(repo)
+        .where(repo.c.id == repo_id)
+        .values(
+            pipeline_tag=(pipeline_tag_of(declared) or pipeline_tag or "")[:_MAX_COLUMN_CHARS] or None,
+            library_name=(library_of(declared) or library_name or "")[:_MAX_COLUMN_CHARS] or None,
+        )
+    )
 
 
 def tags_by_repo(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, list[str]]:

@@ -66,14 +66,14 @@ def name_key(name: str) -> str:
 
 def check_account_name(name: str) -> None:
     """Raises NameInvalid unless a user or organisation may be called so."""
-    _check_name(name)
+    _check_name(name, least_chars=2)
     if name.lower() in _RESERVED:
         raise NameInvalid(f"The name {name!r} is reserved for the hub itself.", hint="Choose another name.")
 
 
 def check_repo_name(name: str) -> None:
     """Raises NameInvalid unless a repo may be called so (without its namespace)."""
-    _check_name(name)
+    _check_name(name, least_chars=1)
 
 
 def check_path(path: str) -> str:
@@ -97,9 +97,16 @@ def check_path(path: str) -> str:
     return path
 
 
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name) or "--" in name or ".." in name or name.lower().endswith((".git", ".ipynb")):
+def _check_name(name: str, *, least_chars: int) -> None:
+    if (
+        not NAME.fullmatch(name)
+        or len(name) < least_chars
+        or "--" in name
+        or ".." in name
+        or name.lower().endswith((".git", ".ipynb"))
+    ):
         raise NameInvalid(
             f"{name!r} is not a possible name.",
-            hint="Use 2 to 96 of A-Z a-z 0-9 _ . -, first a letter, digit or _; no '--', '..', final '.git'.",
+            hint=f"Use {least_chars} to 96 of A-Z a-z 0-9 _ . -, first a letter, digit or _; "
+            "no '--', no '..', no final '.git'.",
         )

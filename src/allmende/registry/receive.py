@@ -20,13 +20,14 @@ from allmende.git import (
     TreeEditor,
     blob_object,
     commit_object,
+    commits_by_prefix,
     history,
     move_ref,
     read_commit,
     read_ref,
     write_objects,
 )
-from allmende.ids import AccountId, GitOid, Sha256
+from allmende.ids import GitOid, Sha256
 from allmende.jobs import JobQueue
 from allmende.registry.accounts import Account
 from allmende.registry.actors import Actor
@@ -153,9 +154,9 @@ def receive(uow: UnitOfWork, queue: JobQueue, actor: Actor, repo: Repo, prepared
     """Apply a submission to a repo that the actor may read, all or nothing.
 
     A submission that names its parent is applied only if that is the head: HeadMoved. One that names none
-    is applied on the head of the moment. A repeat of a submission that was applied minutes ago (its answer
-    was lost) returns the first commit. Raises AccessDenied, RevisionNotFound, ContentNotPossessed,
-    EntryNotFound, PathConflict.
+    is applied on the head of the moment. A proposal starts from the parent that it names, or from the head.
+    A repeat of a submission that was applied minutes ago (its answer was lost) returns the first commit.
+    Raises AccessDenied, RevisionNotFound, ContentNotPossessed, EntryNotFound, PathConflict.
     """
     submission = prepared.submission
     ref_name = _target(submission.revision)
@@ -163,53 +164,88 @@ def receive(uow: UnitOfWork, queue: JobQueue, actor: Actor, repo: Repo, prepared
     current = read_ref(uow, repo.id, ref_name)
     if current is None:
         raise RevisionNotFound(submission.revision)
-    sizes = _require_possession(uow, actor, repo, prepared)
-    head = current.commit_oid
-    if submission.parent is not None and submission.parent != head:
-        repeated = _find_repeat(uow, author, prepared, sizes, head, parent=submission.parent)
-        if repeated is None or submission.create_pr:
+    change = _Change(uow, repo, author, prepared, ref_name, _require_possession(uow, actor, repo, prepared))
+    if submission.create_pr:
+        return _propose(change, queue, current.commit_oid)
+    return _advance(change, queue, current.commit_oid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A submission whose author may make it; `sizes` are those of the contents that it links."""
+
+    uow: UnitOfWork
+    repo: Repo
+    author: Account
+    prepared: Prepared
+    ref_name: str
+    sizes: dict[Sha256, int]
+
+    @property
+    def submission(self) -> Submission:
+        return self.prepared.submission
+
+    def applied_to(self, commit_oid: GitOid) -> tuple[GitOid, list[GitObject]]:
+        """The tree after the operations on a commit's tree, and every object that comes with it."""
+        return _edit(self.uow, read_commit(self.uow, commit_oid).tree_oid, self.prepared, self.sizes)
+
+    def write(self, parent: GitOid, tree: GitOid, objects: list[GitObject]) -> GitOid:
+        """Make the commit; no ref leads to it yet."""
+        signature = signature_of(self.author, self.uow.now)
+        made = commit_object(tree, [parent], signature, self.submission.title, self.submission.message)
+        write_objects(self.uow, self.repo.id, [*objects, made])
+        return made.oid
+
+
+def _advance(change: _Change, queue: JobQueue, head: GitOid) -> Received:
+    """Put the submission on top of a branch."""
+    parent = change.submission.parent
+    if parent is not None and parent != head:
+        repeated = _find_repeat(change, head, parent=parent)
+        if repeated is None:
             raise HeadMoved
-        return Received(repeated, ref_name, None, repeated=True)
-
-    tree, objects = _edit(uow, read_commit(uow, head).tree_oid, prepared, sizes)
-    if submission.create_pr:
-        known_pr = _find_repeated_pull_request(uow, repo, author, submission, ref_name, head, tree)
-        if known_pr is not None:
-            return known_pr
-    else:
-        repeated = _find_repeat(uow, author, prepared, sizes, head, parent=None, tree=tree)
+        return Received(repeated, change.ref_name, None, repeated=True)
+    tree, objects = change.applied_to(head)
+    if tree == read_commit(change.uow, head).tree_oid:
+        repeated = _find_repeat(change, head, parent=None)
         if repeated is not None:
-            return Received(repeated, ref_name, None, repeated=True)
-
-    commit = commit_object(tree, [head], signature_of(author, uow.now), submission.title, submission.message)
-    write_objects(uow, repo.id, [*objects, commit])
-    number = None
-    if submission.create_pr:
-        number = open_pull_request(uow, repo.id, author.id, submission.title, submission.message, ref_name)
-        ref_name = f"refs/pr/{number}"
+            return Received(repeated, change.ref_name, None, repeated=True)
+    commit_oid = change.write(head, tree, objects)
     reach("commit.before_ref")
-    move_ref(uow, repo.id, ref_name, expected=None if number else head, new=commit.oid)
-    _record(uow, queue, repo, author.id, ref_name, head, commit.oid, prepared)
-    return Received(commit.oid, ref_name, number, repeated=False)
+    move_ref(change.uow, change.repo.id, change.ref_name, expected=head, new=commit_oid)
+    _record(change, queue, change.ref_name, head, commit_oid)
+    return Received(commit_oid, change.ref_name, None, repeated=False)
 
 
-def _record(
-    uow: UnitOfWork,
-    queue: JobQueue,
-    repo: Repo,
-    author_id: AccountId,
-    ref_name: str,
-    before: GitOid,
-    after: GitOid,
-    prepared: Prepared,
-) -> None:
+def _propose(change: _Change, queue: JobQueue, head: GitOid) -> Received:
+    """Make the submission a pull request."""
+    uow, repo, submission = change.uow, change.repo, change.submission
+    start = submission.parent or head
+    if start != head and commits_by_prefix(uow, repo.id, start) != [start]:
+        raise RevisionNotFound(start)
+    tree, objects = change.applied_to(start)
+    repeated = _find_repeated_pull_request(change, start, tree)
+    if repeated is not None:
+        return repeated
+    commit_oid = change.write(start, tree, objects)
+    author_id = change.author.id
+    number = open_pull_request(uow, repo.id, author_id, submission.title, submission.message, change.ref_name)
+    ref_name = f"refs/pr/{number}"
+    reach("commit.before_ref")
+    move_ref(uow, repo.id, ref_name, expected=None, new=commit_oid)
+    _record(change, queue, ref_name, start, commit_oid)
+    return Received(commit_oid, ref_name, number, repeated=False)
+
+
+def _record(change: _Change, queue: JobQueue, ref_name: str, before: GitOid, after: GitOid) -> None:
     """What follows from a moved ref, in the same transaction."""
+    uow, repo = change.uow, change.repo
     paths = {
         operation.sha256: operation.path
-        for operation in prepared.submission.operations
+        for operation in change.submission.operations
         if isinstance(operation, LinkContent)
     }
-    paths.update({pointer.oid: path for path, pointer in prepared.pointers})
+    paths.update({pointer.oid: path for path, pointer in change.prepared.pointers})
     hold(uow, repo.id, paths, ref_name, after)
     if ref_name == MAIN:
         touch_repo(uow, repo.id)
@@ -218,7 +254,7 @@ def _record(
         "ref.updated",
         {"ref": ref_name, "before": before, "after": after},
         repo_id=repo.id,
-        actor_id=author_id,
+        actor_id=change.author.id,
     )
     enqueue_examination(uow, queue, repo.id, after)
 
@@ -281,52 +317,35 @@ def _edit(
     return root, objects + trees
 
 
-def _find_repeat(
-    uow: UnitOfWork,
-    author: Account,
-    prepared: Prepared,
-    sizes: dict[Sha256, int],
-    head: GitOid,
-    *,
-    parent: GitOid | None,
-    tree: GitOid | None = None,
-) -> GitOid | None:
+def _find_repeat(change: _Change, head: GitOid, *, parent: GitOid | None) -> GitOid | None:
     """The commit that this very submission made minutes ago, if it did.
 
     With `parent`: a child of it with the same author, words and resulting tree. Without: the submission
-    would change nothing now (`tree` is the head's own), and such a commit was the last word of its author.
+    would change nothing now, and the commit has the same author and words.
     """
-    if tree is not None and tree != read_commit(uow, head).tree_oid:
-        return None
-    for commit in history(uow, head, limit=_REPEAT_COMMITS):
-        if uow.now - commit.at > _REPEAT_WINDOW:
+    for commit in history(change.uow, head, limit=_REPEAT_COMMITS):
+        if change.uow.now - commit.at > _REPEAT_WINDOW:
             return None
-        if not _same_words(commit, author, prepared.submission):
+        if not _same_words(commit, change.author, change.submission):
             continue
         if parent is None:
             return commit.oid
         if commit.parents == (parent,):
-            expected, _objects = _edit(uow, read_commit(uow, parent).tree_oid, prepared, sizes)
+            expected, _objects = change.applied_to(parent)
             return commit.oid if expected == commit.tree_oid else None
     return None
 
 
-def _find_repeated_pull_request(
-    uow: UnitOfWork,
-    repo: Repo,
-    author: Account,
-    submission: Submission,
-    target: str,
-    head: GitOid,
-    tree: GitOid,
-) -> Received | None:
+def _find_repeated_pull_request(change: _Change, start: GitOid, tree: GitOid) -> Received | None:
+    uow, repo = change.uow, change.repo
     since = uow.now - _REPEAT_WINDOW
-    for number in recent_pull_requests(uow, repo.id, author.id, submission.title, target, since):
+    title = change.submission.title
+    for number in recent_pull_requests(uow, repo.id, change.author.id, title, change.ref_name, since):
         ref = read_ref(uow, repo.id, f"refs/pr/{number}")
         if ref is None:
             continue
         commit = read_commit(uow, ref.commit_oid)
-        if commit.parents == (head,) and commit.tree_oid == tree:
+        if commit.parents == (start,) and commit.tree_oid == tree:
             return Received(commit.oid, ref.name, number, repeated=True)
     return None
 

@@ -62,8 +62,9 @@ class Revision:
 
 def resolve_revision(uow: UnitOfWork, repo: Repo, revision: str) -> Revision:
     """A branch, a tag, a full ref name, or a commit id (7 digits or more). Raises RevisionNotFound."""
-    for name in (f"refs/heads/{revision}", f"refs/tags/{revision}", revision):
-        if name.startswith("refs/") and (found := read_ref(uow, repo.id, name)) is not None:
+    short = (f"refs/heads/{revision}", f"refs/tags/{revision}")
+    for name in (revision,) if revision.startswith("refs/") else short:
+        if (found := read_ref(uow, repo.id, name)) is not None:
             return Revision(read_commit(uow, found.commit_oid), name)
     if COMMIT_OID.fullmatch(revision):
         matches = [GitOid(revision)] if owns(uow, repo.id, GitOid(revision)) else []

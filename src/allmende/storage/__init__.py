@@ -8,6 +8,7 @@ from allmende.storage.content_store import (
     LocalFile,
     SignedUrl,
     SizeMismatch,
+    StoredFile,
 )
 from allmende.storage.contents import (
     Content,
@@ -21,8 +22,9 @@ from allmende.storage.contents import (
     possessed,
     take_possession,
 )
-from allmende.storage.durable import replace_durably
+from allmende.storage.durable import make_durable_directory, replace_durably
 from allmende.storage.engine import Database
+from allmende.storage.figures import damaged_contents, outbox_events, stored_contents
 from allmende.storage.migrations import migrate, pending_migrations
 from allmende.storage.schema import Document, Moment, RowId, content, metadata, outbox, possession
 from allmende.storage.signing import LinkExpired, LinkInvalid, LinkSigner, load_secret
@@ -54,6 +56,7 @@ __all__ = [
     "RowId",
     "SignedUrl",
     "SizeMismatch",
+    "StoredFile",
     "UnitOfWork",
     "Upload",
     "add_content",
@@ -62,6 +65,7 @@ __all__ = [
     "check_parts",
     "content",
     "contents_by_age",
+    "damaged_contents",
     "end_upload",
     "expired_uploads",
     "find_content",
@@ -71,16 +75,19 @@ __all__ = [
     "known_locations",
     "list_contents",
     "load_secret",
+    "make_durable_directory",
     "mark_verified",
     "metadata",
     "migrate",
     "outbox",
+    "outbox_events",
     "pending_migrations",
     "possessed",
     "possession",
     "record_part",
     "record_scrub",
     "replace_durably",
+    "stored_contents",
     "take_possession",
     "unused_since",
 ]

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -35,6 +35,7 @@ __all__ = [
     "PartsBusy",
     "SignedUrl",
     "SizeMismatch",
+    "StoredFile",
 ]
 
 _READ_BYTES = 4 * 1024 * 1024
@@ -76,6 +77,15 @@ class SignedUrl:
     """The content can be fetched here, without further credentials, for a short time."""
 
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Something that a store keeps."""
+
+    location: str
+    size_bytes: int
+    written_at: datetime
 
 
 class ContentWriter(Protocol):
@@ -129,8 +139,8 @@ class ContentStore(Protocol):
         has just brought and not yet recorded.
         """
 
-    def iterate(self) -> Iterator[tuple[str, int]]:
-        """Every location with its size in bytes."""
+    def iterate(self) -> Iterator[StoredFile]:
+        """Everything that is kept, whether or not a content names it."""
 
     def discard_abandoned(self, older_than_s: float, now: float) -> int:
         """Remove temporary files last touched that long ago; returns how many."""
@@ -205,10 +215,14 @@ class LocalContentStore:
         doomed.unlink()
         return True
 
-    def iterate(self) -> Iterator[tuple[str, int]]:
+    def iterate(self) -> Iterator[StoredFile]:
         """See ContentStore."""
         for path in sorted(self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")):
-            yield path.relative_to(self.root).as_posix(), path.stat().st_size
+            # It may have been removed since the folder was listed.
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                written_at = datetime.fromtimestamp(found.st_mtime, UTC)
+                yield StoredFile(path.relative_to(self.root).as_posix(), found.st_size, written_at)
 
     def discard_abandoned(self, older_than_s: float, now: float) -> int:
         """See ContentStore."""

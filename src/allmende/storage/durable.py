@@ -54,10 +54,7 @@ class DurableFile:
                 view = view[os.write(self._fd, view) :]
 
     def publish(self, final: Path) -> None:
-        """Sync, rename to `final`, sync its folder: when this returns, the bytes are durable under that name.
-
-        Ync, rename to `final`, sync its folder: when this returns, the bytes are durable under that name.
-        """
+        """Sync, rename to `final`, sync its folder: on return the bytes are durable under that name."""
         if self._fd is None:
             raise ValueError("the file is closed")
         reach("upload.before_sync")

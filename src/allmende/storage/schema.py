@@ -47,10 +47,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware UTC datetime, kept as microseconds since 1970: sorts, compares and indexes alike everywhere.
-
-    N aware UTC datetime, kept as microseconds since 1970: sorts, compares and indexes alike everywhere.
-    """
+    """An aware UTC datetime, kept as microseconds since 1970: it sorts and compares alike everywhere."""
 
     impl = BigInteger
     cache_ok = True

@@ -1,40 +1,33 @@
-"""A database file of the newest schema, a clock that the test moves, and a queue on both."""
+"""A queue that gives up after three attempts, and a short way to enqueue."""
+
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from allmende.jobs import SqlJobQueue
-from allmende.storage import Database, migrate
-from tests.integration.jobs.held_clock import HeldClock
+from allmende.storage import Database
+
+
+class Put(Protocol):
+    """Enqueue one job in a transaction of its own."""
+
+    def __call__(self, kind: str, payload: dict[str, Any] | None = None, **options: Any) -> None: ...
 
 
 @pytest.fixture
-def clock():
-    return HeldClock()
-
-
-@pytest.fixture
-def database_url(tmp_path):
+def database_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'hub.db'}"
 
 
 @pytest.fixture
-def database(database_url, clock):
-    opened = Database(database_url, clock)
-    migrate(opened)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def queue(database):
+def queue(database: Database) -> SqlJobQueue:
     return SqlJobQueue(database, max_attempts=3)
 
 
 @pytest.fixture
-def put(database, queue):
-    """Enqueue one job in a transaction of its own."""
-
-    def put_job(kind, payload=None, **options):
+def put(database: Database, queue: SqlJobQueue) -> Put:
+    def put_job(kind: str, payload: dict[str, Any] | None = None, **options: Any) -> None:
         with database.write() as uow:
             queue.enqueue(uow, kind, payload or {}, **options)
 

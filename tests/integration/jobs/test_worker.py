@@ -3,29 +3,36 @@
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 import pytest
 
-from allmende.jobs import JobInterrupted, Schedule, SqlJobQueue, Worker
-from allmende.storage import Database, migrate
+from allmende.clock import Clock, system_clock
+from allmende.jobs import Handler, JobContext, JobInterrupted, Schedule, SqlJobQueue, Worker
+from allmende.storage import Database
+from tests.integration.jobs.conftest import Put
 
 PATIENCE_S = 20.0
 
 
-@pytest.fixture
-def database(database_url):
-    opened = Database(database_url)
-    migrate(opened)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def start(queue):
+class Start(Protocol):
     """Start a worker that is stopped at the end of the test."""
+
+    def __call__(self, handlers: Mapping[str, Handler], **options: Any) -> Worker: ...
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """These tests live in real time."""
+    return system_clock
+
+
+@pytest.fixture
+def start(queue: SqlJobQueue) -> Iterator[Start]:
     workers = []
 
-    def start_worker(handlers, **options):
+    def start_worker(handlers: Mapping[str, Handler], **options: Any) -> Worker:
         worker = Worker(queue, handlers, **{"poll_s": 0.05, **options})
         workers.append(worker)
         worker.start()
@@ -36,22 +43,22 @@ def start(queue):
         worker.stop()
 
 
-def eventually(condition):
+def eventually(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
 
 
-def test_a_job_is_run_and_done(queue, put, start):
-    seen = []
+def test_a_job_is_run_and_done(queue: SqlJobQueue, put: Put, start: Start) -> None:
+    seen: list[Mapping[str, Any]] = []
     start({"scan": lambda context: seen.append(context.payload)})
     put("scan", {"n": 1})
     eventually(lambda: queue.counts() == {("scan", "done"): 1})
     assert seen == [{"n": 1}]
 
 
-def test_a_job_of_this_process_does_not_wait_for_the_poll(queue, put, start):
+def test_a_job_of_this_process_does_not_wait_for_the_poll(queue: SqlJobQueue, put: Put, start: Start) -> None:
     ran = threading.Event()
     start({"scan": lambda _context: ran.set()}, poll_s=3600)
     time.sleep(0.2)
@@ -59,7 +66,7 @@ def test_a_job_of_this_process_does_not_wait_for_the_poll(queue, put, start):
     assert ran.wait(5)
 
 
-def test_a_job_of_another_process_is_found_by_the_poll(database, start):
+def test_a_job_of_another_process_is_found_by_the_poll(database: Database, start: Start) -> None:
     ran = threading.Event()
     start({"scan": lambda _context: ran.set()})
     stranger = SqlJobQueue(database)
@@ -68,8 +75,10 @@ def test_a_job_of_another_process_is_found_by_the_poll(database, start):
     assert ran.wait(PATIENCE_S)
 
 
-def test_a_handler_that_raises_is_logged_with_its_traceback_and_tried_again(queue, put, start, caplog):
-    def breaks(_context):
+def test_a_handler_that_raises_is_logged_with_its_traceback_and_tried_again(
+    queue: SqlJobQueue, put: Put, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(_context: JobContext) -> None:
         raise ZeroDivisionError("one by nothing")
 
     with caplog.at_level(logging.ERROR, "allmende.jobs"):
@@ -81,10 +90,10 @@ def test_a_handler_that_raises_is_logged_with_its_traceback_and_tried_again(queu
     eventually(lambda: queue.list_jobs()[0].attempts == 2)
 
 
-def test_the_lease_of_a_long_job_is_kept_alive(queue, put, start):
+def test_the_lease_of_a_long_job_is_kept_alive(queue: SqlJobQueue, put: Put, start: Start) -> None:
     runs = []
 
-    def long(context):
+    def long(context: JobContext) -> None:
         runs.append(context.run.attempts)
         time.sleep(1.5)
 
@@ -94,11 +103,11 @@ def test_the_lease_of_a_long_job_is_kept_alive(queue, put, start):
     assert runs == [1]
 
 
-def test_progress_is_written_but_not_at_every_call(queue, put, start):
+def test_progress_is_written_but_not_at_every_call(queue: SqlJobQueue, put: Put, start: Start) -> None:
     written = threading.Event()
     go_on = threading.Event()
 
-    def long(context):
+    def long(context: JobContext) -> None:
         for n in range(1000):
             context.progress(n / 1000, f"step {n}")
         written.set()
@@ -112,10 +121,10 @@ def test_progress_is_written_but_not_at_every_call(queue, put, start):
     assert found.progress_note == "step 0"
 
 
-def test_stopping_waits_for_a_job_that_ends(queue, put, start):
+def test_stopping_waits_for_a_job_that_ends(queue: SqlJobQueue, put: Put, start: Start) -> None:
     begun = threading.Event()
 
-    def short(_context):
+    def short(_context: JobContext) -> None:
         begun.set()
         time.sleep(0.3)
 
@@ -126,11 +135,13 @@ def test_stopping_waits_for_a_job_that_ends(queue, put, start):
     assert queue.counts() == {("scan", "done"): 1}
 
 
-def test_stopping_lets_a_long_job_give_way_and_another_worker_resumes_it(queue, put, start):
+def test_stopping_lets_a_long_job_give_way_and_another_worker_resumes_it(
+    queue: SqlJobQueue, put: Put, start: Start
+) -> None:
     begun = threading.Event()
     attempts = []
 
-    def long(context):
+    def long(context: JobContext) -> None:
         attempts.append(context.run.attempts)
         begun.set()
         while len(attempts) == 1:
@@ -147,10 +158,12 @@ def test_stopping_lets_a_long_job_give_way_and_another_worker_resumes_it(queue, 
     assert attempts == [1, 1]
 
 
-def test_a_job_that_does_not_give_way_is_released_and_its_late_end_ignored(queue, put, start):
+def test_a_job_that_does_not_give_way_is_released_and_its_late_end_ignored(
+    queue: SqlJobQueue, put: Put, start: Start
+) -> None:
     begun, let_go, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def stubborn(_context):
+    def stubborn(_context: JobContext) -> None:
         begun.set()
         let_go.wait(PATIENCE_S)
         ended.set()
@@ -168,10 +181,12 @@ def test_a_job_that_does_not_give_way_is_released_and_its_late_end_ignored(queue
     assert queue.finish(run)
 
 
-def test_a_run_that_lost_its_lease_is_asked_to_stop(database, queue, put, start):
+def test_a_run_that_lost_its_lease_is_asked_to_stop(
+    database: Database, queue: SqlJobQueue, put: Put, start: Start
+) -> None:
     begun, told = threading.Event(), threading.Event()
 
-    def long(context):
+    def long(context: JobContext) -> None:
         begun.set()
         deadline = time.monotonic() + PATIENCE_S
         while not context.stopping and time.monotonic() < deadline:
@@ -190,7 +205,7 @@ def test_a_run_that_lost_its_lease_is_asked_to_stop(database, queue, put, start)
     assert queue.finish(taken)
 
 
-def test_periodic_jobs_come_by_themselves(queue, start):
+def test_periodic_jobs_come_by_themselves(queue: SqlJobQueue, start: Start) -> None:
     ran = threading.Event()
     start(
         {"sweep": lambda _context: ran.set()},
@@ -202,12 +217,19 @@ def test_periodic_jobs_come_by_themselves(queue, start):
     assert queue.counts() == {("sweep", "done"): 1}
 
 
-def test_a_schedule_without_a_handler_is_refused(queue):
+def test_a_schedule_without_a_handler_is_refused(queue: SqlJobQueue) -> None:
     with pytest.raises(ValueError):
         Worker(queue, {}, schedules=[Schedule("sweep", 60)])
 
 
-def test_the_worker_outlives_a_database_that_is_busy(database, queue, start, put, monkeypatch, caplog):
+def test_the_worker_outlives_a_database_that_is_busy(
+    database: Database,
+    queue: SqlJobQueue,
+    start: Start,
+    put: Put,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     ran = threading.Event()
     put("scan")
     with database.write():

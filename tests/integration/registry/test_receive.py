@@ -173,6 +173,18 @@ def test_a_pull_request_belongs_to_its_author(
         commit(bob, repo, text("y"), revision=stranger_pr.ref)
 
 
+def test_a_proposal_starts_from_the_parent_that_it_names(
+    alice: Actor, bob: Actor, database: Database, make_repo: MakeRepo, commit: Commit
+) -> None:
+    repo = make_repo(alice)
+    first = commit(alice, repo, text("a"))
+    commit(alice, repo, text("b"), title="later")
+    proposed = commit(bob, repo, text("idea"), create_pr=True, parent=first.commit_oid)
+    assert set(paths_of(database, repo, proposed.ref)) == {".gitattributes", "a", "idea"}
+    with pytest.raises(RevisionNotFound):
+        commit(bob, repo, text("idea"), create_pr=True, parent=GitOid("0" * 40))
+
+
 @pytest.mark.parametrize("revision", ["missing", "refs/tags/v1", "refs/pr/99", "refs/pr/x", "0" * 40])
 def test_only_branches_and_own_proposals_take_commits(
     alice: Actor, make_repo: MakeRepo, commit: Commit, revision: str

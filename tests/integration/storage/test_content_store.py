@@ -27,7 +27,7 @@ def test_what_was_written_is_found_again(contents: LocalContentStore) -> None:
     with contents.open_read(location) as reader:
         assert reader.read() == DATA
     assert contents.locate(location) == LocalFile(contents.root / location)
-    assert list(contents.iterate()) == [(location, len(DATA))]
+    assert [(kept.location, kept.size_bytes) for kept in contents.iterate()] == [(location, len(DATA))]
     assert incoming(contents) == []
     assert (contents.root / location).stat().st_mode & 0o777 == 0o600
 

@@ -76,3 +76,9 @@ def test_an_accepted_path_stays_inside(path: str) -> None:
 def test_names_of_the_hub_itself_are_reserved(name: str) -> None:
     with pytest.raises(NameInvalid, match="reserved"):
         check_account_name(name)
+
+
+def test_accounts_have_at_least_two_characters() -> None:
+    check_account_name("ab")
+    with pytest.raises(NameInvalid):
+        check_account_name("a")

@@ -57,7 +57,9 @@ def upgrade() -> None:
     op.create_index("ix_content_verified_at", "content", ["verified_at"], unique=False)
     op.create_table(
         "content_fact",
-        sa.Column("content_key", sa.String(length=64), nullable=False, comment="SHA-256 of the content"),
+        sa.Column(
+            "content_key", sa.String(length=64), nullable=False, comment="SHA-256, or git id of a small file"
+        ),
         sa.Column("name", sa.String(length=96), nullable=False),
         sa.Column("value", sa.JSON(), nullable=False),
         sa.Column(

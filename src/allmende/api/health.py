@@ -1,0 +1,121 @@
+"""What operators and their tools watch: `/healthz`, `/readyz` and `/metrics`.
+
+`/healthz` says that the process answers, and touches nothing. `/readyz` says that it can do its work. What
+`/metrics` tells to strangers says nothing of what the hub keeps: how much arrives in private repos must
+not be read off sums. A token of the hub's administrator, of any role, gets those as well.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from allmende import __version__
+from allmende.errors import AllmendeError
+from allmende.flows import Services
+from allmende.http import reading, reading_unit, services_of
+from allmende.ids import Sha256
+from allmende.storage import damaged_contents, outbox_events, pending_migrations, stored_contents
+
+__all__ = ["routes"]
+
+_EMPTY = Sha256(hashlib.sha256().hexdigest())
+_TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+_started_at = time.time()
+
+Sample = tuple[Mapping[str, str], float]
+
+
+def routes() -> list[Route]:
+    """The three addresses."""
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", reading(readyz), methods=["GET"]),
+        Route("/metrics", reading(metrics), methods=["GET"]),
+    ]
+
+
+async def healthz(_request: Request) -> Response:
+    """The process answers."""
+    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+
+def readyz(request: Request) -> Response:
+    """Whether the hub can do its work: database, schema, a store that takes bytes; 503 where it cannot."""
+    services = services_of(request)
+    checks = {"database": _check_database(services), "store": _check_store(services)}
+    ready = all(result == "ok" for result in checks.values())
+    return JSONResponse(
+        {"ready": ready, "checks": checks}, 200 if ready else 503, headers={"Cache-Control": "no-store"}
+    )
+
+
+def _check_database(services: Services) -> str:
+    try:
+        pending = pending_migrations(services.database)
+    except AllmendeError as error:
+        return error.code
+    return "migrations_pending" if pending else "ok"
+
+
+def _check_store(services: Services) -> str:
+    """Begins to write a content and gives it up: the store has a place and takes files."""
+    try:
+        services.contents.open_write(_EMPTY, 0).discard()
+    except AllmendeError as error:
+        return error.code
+    except OSError:
+        return "not_writable"
+    return "ok"
+
+
+def metrics(request: Request) -> Response:
+    """The hub's figures in the text format of Prometheus."""
+    services = services_of(request)
+    families = [
+        _family("allmende_info", "gauge", "The version that runs.", [({"version": __version__}, 1)]),
+        _family(
+            "process_start_time_seconds", "gauge", "When the process started.", [({}, round(_started_at, 3))]
+        ),
+    ]
+    with reading_unit(request) as (uow, actor):
+        told = actor.account is not None and actor.account.is_admin
+        if told:
+            contents, size_bytes = stored_contents(uow)
+            families += [
+                _family("allmende_contents", "gauge", "Contents kept.", [({}, contents)]),
+                _family("allmende_contents_bytes", "gauge", "Bytes of them.", [({}, size_bytes)]),
+                _family(
+                    "allmende_contents_damaged",
+                    "gauge",
+                    "Contents whose last verification failed.",
+                    [({}, damaged_contents(uow))],
+                ),
+                _family(
+                    "allmende_outbox_events_total", "counter", "Acts on record.", [({}, outbox_events(uow))]
+                ),
+            ]
+    if told:
+        families.append(_jobs(services))
+    return PlainTextResponse(
+        "".join(families), headers={"Cache-Control": "no-store", "Content-Type": _TEXT_FORMAT}
+    )
+
+
+def _jobs(services: Services) -> str:
+    samples: list[Sample] = [
+        ({"kind": kind, "state": state}, count)
+        for (kind, state), count in sorted(services.queue.counts().items())
+    ]
+    return _family("allmende_jobs", "gauge", "Jobs by kind and state.", samples)
+
+
+def _family(name: str, kind: str, said: str, samples: Iterable[Sample]) -> str:
+    lines = [f"# HELP {name} {said}", f"# TYPE {name} {kind}"]
+    for labels, value in samples:
+        listed = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        lines.append(f"{name}{{{listed}}} {value}" if listed else f"{name} {value}")
+    return "".join(f"{line}\n" for line in lines)

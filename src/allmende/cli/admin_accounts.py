@@ -1,0 +1,163 @@
+"""`allmende admin user`, `org` and `member`: who there is, and who belongs to which organisation."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from allmende.cli.hub_place import HubPlace, opened
+from allmende.cli.output import AsJson, say, say_json, say_table
+from allmende.clock import iso
+
+if TYPE_CHECKING:
+    from allmende.registry import Account
+    from allmende.storage import UnitOfWork
+
+__all__ = ["create_org", "create_user", "list_orgs", "list_users", "remove_membership", "set_membership"]
+
+_Role = Literal["read", "write", "admin"]
+
+
+def create_user(
+    name: Annotated[str, Parameter(help="The user's name.")],
+    /,
+    *,
+    fullname: Annotated[str | None, Parameter(help="The name for people.")] = None,
+    email: Annotated[str | None, Parameter(help="The e-mail address.")] = None,
+    admin: Annotated[bool, Parameter(help="The user administers the hub.")] = False,
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a user; `admin token create` gives them a token."""
+    from allmende.registry import create_account
+
+    with opened(place, create=True) as services, services.database.write() as uow:
+        created = create_account(uow, name, "user", fullname=fullname, email=email, is_admin=admin)
+    if as_json:
+        say_json("allmende.admin-user/1", _user(created))
+    else:
+        say(f"created user {created.name}")
+
+
+def list_users(*, place: HubPlace | None = None, as_json: AsJson = False) -> None:
+    """List the users."""
+    from allmende.registry import list_accounts
+
+    with opened(place) as services, services.database.read() as uow:
+        users = [account for account in list_accounts(uow) if account.kind == "user"]
+    if as_json:
+        say_json("allmende.admin-users/1", {"users": [_user(user) for user in users]})
+        return
+    rows = [(user.name, user.fullname, "yes" if user.is_admin else "") for user in users]
+    say_table(("NAME", "FULL NAME", "ADMINISTERS"), rows)
+
+
+def create_org(
+    name: Annotated[str, Parameter(help="The organisation's name.")],
+    /,
+    *,
+    fullname: Annotated[str | None, Parameter(help="The name for people.")] = None,
+    default_visibility: Annotated[
+        Literal["public", "private"], Parameter(help="What new repos are, unless they say.")
+    ] = "public",
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an organisation; `admin member set` gives it members."""
+    from allmende.registry import create_account
+
+    with opened(place, create=True) as services, services.database.write() as uow:
+        created = create_account(uow, name, "org", fullname=fullname, default_visibility=default_visibility)
+    if as_json:
+        say_json("allmende.admin-org/1", _org(created, {}))
+    else:
+        say(f"created organisation {created.name}")
+
+
+def list_orgs(*, place: HubPlace | None = None, as_json: AsJson = False) -> None:
+    """List the organisations with their members."""
+    from allmende.registry import list_accounts, members_of
+
+    with opened(place) as services, services.database.read() as uow:
+        orgs = [
+            (account, {user.name: role for user, role in members_of(uow, account.id)})
+            for account in list_accounts(uow)
+            if account.kind == "org"
+        ]
+    if as_json:
+        say_json("allmende.admin-orgs/1", {"orgs": [_org(org, dict(members)) for org, members in orgs]})
+        return
+    rows = [
+        (org.name, org.fullname, org.default_visibility, ", ".join(f"{u} ({r})" for u, r in members.items()))
+        for org, members in orgs
+    ]
+    say_table(("NAME", "FULL NAME", "NEW REPOS", "MEMBERS"), rows)
+
+
+def set_membership(
+    org: Annotated[str, Parameter(help="The organisation.")],
+    user: Annotated[str, Parameter(help="The user.")],
+    role: Annotated[_Role, Parameter(help="What the user may do in it.")],
+    /,
+    *,
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a user a member of an organisation, or change the role."""
+    from allmende.registry import set_member
+
+    with opened(place) as services, services.database.write() as uow:
+        organisation, member = _required(uow, org, "org"), _required(uow, user, "user")
+        set_member(uow, organisation, member, role)
+    if as_json:
+        say_json("allmende.admin-member/1", {"org": organisation.name, "user": member.name, "role": role})
+    else:
+        say(f"{member.name} has the role {role} in {organisation.name}")
+
+
+def remove_membership(
+    org: Annotated[str, Parameter(help="The organisation.")],
+    user: Annotated[str, Parameter(help="The user.")],
+    /,
+    *,
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a membership; harmless when there is none."""
+    from allmende.registry import remove_member
+
+    with opened(place) as services, services.database.write() as uow:
+        organisation, member = _required(uow, org, "org"), _required(uow, user, "user")
+        remove_member(uow, organisation, member)
+    if as_json:
+        say_json("allmende.admin-member/1", {"org": organisation.name, "user": member.name, "role": None})
+    else:
+        say(f"{member.name} is no member of {organisation.name}")
+
+
+def _required(uow: "UnitOfWork", name: str, kind: Literal["user", "org"]) -> "Account":
+    from allmende.registry import AccountNotFound, find_account
+
+    found = find_account(uow, name)
+    if found is None or found.kind != kind:
+        raise AccountNotFound(name)
+    return found
+
+
+def _user(account: "Account") -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "fullname": account.fullname,
+        "email": account.email,
+        "admin": account.is_admin,
+        "created_at": iso(account.created_at),
+    }
+
+
+def _org(account: "Account", members: dict[str, str]) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "fullname": account.fullname,
+        "default_visibility": account.default_visibility,
+        "members": members,
+        "created_at": iso(account.created_at),
+    }

@@ -1,0 +1,68 @@
+"""The tree of commands. The modules of commands import what they work with when they run."""
+
+from cyclopts import App, Parameter
+
+from allmende import __version__
+from allmende.cli import (
+    admin_accounts,
+    admin_apply,
+    admin_jobs,
+    admin_repos,
+    admin_tokens,
+    admin_upkeep,
+    client_environment,
+    inspect,
+    serve,
+)
+
+__all__ = ["build"]
+
+
+def build() -> App:
+    """The application; a command returns its exit code, or None for success."""
+    app = App(
+        name="allmende",
+        help="A hub for open AI models that anyone can run.",
+        version=f"allmende {__version__}",
+        default_parameter=Parameter(negative=()),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    app.command(serve.serve, name="serve")
+    app.command(_admin(), name="admin")
+    app.command(client_environment.env, name="env")
+    app.command(inspect.inspect, name="inspect")
+    return app
+
+
+def _admin() -> App:
+    admin = App(help="Work on a hub's data; its server may be running or not.")
+    admin.command(admin_apply.apply, name="apply")
+    user = App(help="Users.")
+    user.command(admin_accounts.create_user, name="create")
+    user.command(admin_accounts.list_users, name="list")
+    admin.command(user, name="user")
+    org = App(help="Organisations.")
+    org.command(admin_accounts.create_org, name="create")
+    org.command(admin_accounts.list_orgs, name="list")
+    admin.command(org, name="org")
+    member = App(help="Who belongs to which organisation.")
+    member.command(admin_accounts.set_membership, name="set")
+    member.command(admin_accounts.remove_membership, name="remove")
+    admin.command(member, name="member")
+    token = App(help="Tokens of users.")
+    token.command(admin_tokens.create_token, name="create")
+    token.command(admin_tokens.list_of_tokens, name="list")
+    token.command(admin_tokens.revoke, name="revoke")
+    admin.command(token, name="token")
+    repo = App(help="Repos, private ones too.")
+    repo.command(admin_repos.list_of_repos, name="list")
+    repo.command(admin_repos.delete, name="delete")
+    admin.command(repo, name="repo")
+    jobs = App(help="Work that is put off.")
+    jobs.default(admin_jobs.list_of_jobs)
+    jobs.command(admin_jobs.retry, name="retry")
+    admin.command(jobs, name="jobs")
+    admin.command(admin_upkeep.collect, name="gc")
+    admin.command(admin_upkeep.check, name="fsck")
+    return admin

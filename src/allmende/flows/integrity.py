@@ -1,0 +1,134 @@
+"""Checking that nothing is missing or damaged: bytes, git objects, and what joins them.
+
+A *problem* is damage: something that the hub said it keeps and does not have. A *note* is worth knowing and
+no damage: garbage that the next collection removes, bytes that were deleted on purpose.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from allmende.errors import NotFound
+from allmende.flows.garbage import all_contents, orphans_of
+from allmende.flows.maintenance import find_damage
+from allmende.flows.services import Services
+from allmende.git import check_reachable, damaged_objects
+from allmende.ids import GitOid, RepoId
+from allmende.registry import deleted_contents, find_repo_by_id, held_contents, repo_ids
+from allmende.storage import Content, find_content
+
+__all__ = ["Finding", "FsckReport", "fsck"]
+
+_OBJECTS_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be; `kind` is stable, `subject` says where."""
+
+    kind: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FsckReport:
+    """What was checked and what was found."""
+
+    deep: bool
+    contents: int
+    content_bytes: int
+    repos: int
+    objects: int
+    problems: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether no damage was found."""
+        return not self.problems
+
+
+def fsck(services: Services, *, deep: bool) -> FsckReport:
+    """Check every content, ref, git object and pointer; with `deep` every byte of them by its hash.
+
+    Safe while the hub runs, and changes nothing. Raises Unavailable when the database stays busy.
+    """
+    problems: list[Finding] = []
+    notes: list[Finding] = []
+    contents = content_bytes = objects = 0
+    for found in all_contents(services):
+        contents += 1
+        content_bytes += found.size_bytes
+        problems += _check_content(services, found, deep=deep)
+    with services.database.read() as uow:
+        repos = repo_ids(uow)
+    for repo_id in repos:
+        checked, repo_problems, repo_notes = _check_repo(services, repo_id)
+        objects += checked
+        problems += repo_problems
+        notes += repo_notes
+    if deep:
+        problems += _damaged_objects(services)
+    notes += (
+        Finding("orphan", stored.location, f"{stored.size_bytes} bytes that no content names.")
+        for stored in orphans_of(services)
+    )
+    return FsckReport(deep, contents, content_bytes, len(repos), objects, tuple(problems), tuple(notes))
+
+
+def _check_content(services: Services, found: Content, *, deep: bool) -> list[Finding]:
+    damage = find_damage(services, found) if deep else _wrong_size(services, found)
+    if damage is None and found.damaged is not None and not deep:
+        damage = f"Found damaged at its last verification: {found.damaged}"
+    if damage is None:
+        return []
+    with services.database.read() as uow:
+        if find_content(uow, found.sha256) is None:
+            return []  # garbage, collected since the page was read
+    return [Finding("content_damaged", found.sha256, damage)]
+
+
+def _wrong_size(services: Services, found: Content) -> str | None:
+    try:
+        reader = services.contents.open_read(found.location)
+    except NotFound as error:
+        return error.message
+    with reader:
+        size_bytes = reader.seek(0, 2)
+    if size_bytes != found.size_bytes:
+        return f"There are {size_bytes} bytes instead of {found.size_bytes}."
+    return None
+
+
+def _check_repo(services: Services, repo_id: RepoId) -> tuple[int, list[Finding], list[Finding]]:
+    with services.database.read() as uow:
+        repo = find_repo_by_id(uow, repo_id)
+        if repo is None:
+            return 0, [], []
+        reachable = check_reachable(uow, repo_id)
+        unheld = reachable.pointers - set(held_contents(uow, repo_id, reachable.pointers))
+        on_purpose = deleted_contents(uow, repo_id) if unheld else set()
+    name = f"{repo.type} {repo.full_name}"
+    problems = [
+        Finding("object_missing", name, f"The git object {oid} is missing.") for oid in reachable.missing
+    ]
+    problems += [
+        Finding("content_missing", name, f"A revision points to content {sha256}, which the repo lacks.")
+        for sha256 in sorted(unheld - on_purpose)
+    ]
+    notes = [
+        Finding("content_deleted", name, f"The content {sha256} was deleted; a revision still names it.")
+        for sha256 in sorted(unheld & on_purpose)
+    ]
+    return reachable.objects, problems, notes
+
+
+def _damaged_objects(services: Services) -> Iterator[Finding]:
+    after: GitOid | None = None
+    while True:
+        with services.database.read() as uow:
+            damaged, after = damaged_objects(uow, after, _OBJECTS_PAGE)
+        for oid in damaged:
+            yield Finding("object_damaged", oid, "The bytes of the git object do not have its id.")
+        if after is None:
+            return

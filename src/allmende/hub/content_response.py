@@ -1,0 +1,157 @@
+"""Sending the bytes of a file: whole or one range, from the database or a store, uncopied where we can.
+
+Nothing is compressed and nothing redirected: clients compare lengths and resume by offset, and take the
+metadata from the very answer that has the bytes.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from allmende.errors import AllmendeError, NotFound
+from allmende.http import Part, is_unchanged, wanted_part
+from allmende.registry import Actor
+from allmende.storage import Content, ContentStore, LocalFile
+
+__all__ = ["ContentDamaged", "answer_with_bytes", "answer_with_content", "caller_of", "reads_beginning"]
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+class ContentDamaged(AllmendeError):
+    """The hub cannot give back what it was given; rather no bytes than wrong ones."""
+
+    code = "content_damaged"
+
+    def __init__(self, sha256: str, reason: str) -> None:
+        super().__init__(
+            f"The stored bytes of content {sha256} are damaged ({reason}) and are not served.",
+            hint="Tell the operator of this hub; uploading the file again heals it.",
+        )
+
+
+def answer_with_bytes(
+    request: Request, size_bytes: int, read: Callable[[], bytes], headers: Mapping[str, str]
+) -> Response:
+    """The bytes that `read` gives, or the part of them that is asked for; `headers` hold their ETag.
+
+    HEAD needs their size alone. Raises RangeNotSatisfiable.
+    """
+    etag = headers["ETag"]
+    if is_unchanged(request.headers, etag):
+        return Response(status_code=304, headers=dict(headers))
+    part = wanted_part(request.headers, size_bytes, etag)
+    shown = part or Part(0, size_bytes, size_bytes)
+    body = b"" if request.method == "HEAD" else read()[shown.start : shown.end]
+    return Response(body, 200 if part is None else 206, headers=_with_length(headers, part, shown))
+
+
+def answer_with_content(
+    request: Request, store: ContentStore, content: Content, headers: Mapping[str, str]
+) -> Response:
+    """The bytes of a content, or the part that is asked for; `headers` hold its ETag.
+
+    Raises RangeNotSatisfiable, and ContentDamaged where the bytes are known or seen not to be right.
+    """
+    etag = headers["ETag"]
+    if is_unchanged(request.headers, etag):
+        return Response(status_code=304, headers=dict(headers))
+    part = wanted_part(request.headers, content.size_bytes, etag)
+    shown = part or Part(0, content.size_bytes, content.size_bytes)
+    file = _open(store, content)
+    answer_headers = _with_length(headers, part, shown)
+    status = 200 if part is None else 206
+    if request.method == "HEAD":
+        file.close()
+        return Response(status_code=status, headers=answer_headers)
+    place = store.locate(content.location)
+    path = str(place.path.absolute()) if isinstance(place, LocalFile) and shown.is_whole else None
+    return _FileResponse(file, path, shown, status, answer_headers)
+
+
+def reads_beginning(request: Request, response: Response) -> bool:
+    """Whether the response carries the first bytes of a file to somebody: what counts as a download."""
+    if request.method != "GET" or response.status_code not in (200, 206):
+        return False
+    content_range = response.headers.get("content-range")
+    return content_range is None or content_range.startswith("bytes 0-")
+
+
+def caller_of(request: Request, actor: Actor) -> str:
+    """Who downloads, for counting: an account, or else an address."""
+    if actor.account is not None:
+        return actor.account.name
+    return request.client.host if request.client is not None else ""
+
+
+def _open(store: ContentStore, content: Content) -> BinaryIO:
+    if content.damaged is not None:
+        raise ContentDamaged(content.sha256, content.damaged)
+    try:
+        file = store.open_read(content.location)
+    except NotFound as error:
+        raise ContentDamaged(content.sha256, "they are missing from the store") from error
+    stored_bytes = file.seek(0, 2)
+    if stored_bytes != content.size_bytes:
+        file.close()
+        raise ContentDamaged(content.sha256, f"{stored_bytes} of {content.size_bytes} bytes are there")
+    return file
+
+
+def _with_length(headers: Mapping[str, str], part: Part | None, shown: Part) -> dict[str, str]:
+    answer = {**headers, "Content-Length": str(shown.length_bytes)}
+    if part is not None:
+        answer["Content-Range"] = part.content_range
+    return answer
+
+
+class _FileResponse(Response):
+    """Bytes of an open file; the server reads the file itself where it can and all of it is wanted."""
+
+    def __init__(
+        self, file: BinaryIO, path: str | None, part: Part, status_code: int, headers: Mapping[str, str]
+    ) -> None:
+        self._file = file
+        self._path = path
+        self._part = part
+        super().__init__(status_code=status_code, headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send status, headers and bytes; the file is closed however this ends."""
+        try:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            if self._path is not None and "http.response.pathsend" in scope.get("extensions", {}):
+                await send({"type": "http.response.pathsend", "path": self._path})
+            else:
+                await self._stream(receive, send)
+        finally:
+            self._file.close()
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
+        """Read in a thread, send on the loop, and stop when the client has gone."""
+        gone = asyncio.create_task(_disconnected(receive))
+        left_bytes = self._part.length_bytes
+        try:
+            await run_sync(self._file.seek, self._part.start)
+            while left_bytes and not gone.done():
+                chunk = await run_sync(self._file.read, min(_CHUNK_BYTES, left_bytes))
+                if not chunk:
+                    raise EOFError("a stored content became shorter while it was sent")
+                left_bytes -= len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": bool(left_bytes)})
+            if self._part.length_bytes == 0:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            gone.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,105 @@
+"""Files of a revision: `resolve` gives the bytes, `raw` what stands in the git tree (LFS: the pointer)."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from allmende.errors import Gone
+from allmende.facts import is_examined
+from allmende.http import reading, reading_unit, services_of
+from allmende.hub.addresses import readable_files, repo_routes
+from allmende.hub.content_headers import TEXT, content_headers
+from allmende.hub.content_response import answer_with_bytes, answer_with_content, caller_of, reads_beginning
+from allmende.ids import GitOid, RepoId
+from allmende.registry import (
+    Actor,
+    FileEntry,
+    Repo,
+    RepoNotFound,
+    Revision,
+    file_at,
+    held_content,
+    read_blob,
+    resolve_revision,
+)
+from allmende.storage import UnitOfWork
+
+__all__ = ["routes"]
+
+
+def routes() -> list[Route]:
+    """Routes of this module."""
+    revision = "/{revision:revision}/{path:tail}"
+    return [
+        *repo_routes(f"/resolve{revision}", reading(resolve), ["GET"]),
+        *repo_routes(f"/raw{revision}", reading(raw), ["GET"]),
+        Route("/{name:segment}/resolve/{revision:revision}/{path:tail}", reading(resolve_without_namespace)),
+    ]
+
+
+class ContentRemoved(Gone):
+    """The path is still in the revision, but its bytes were deleted from the repo."""
+
+    code = "content_removed"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"The bytes of {path!r} were removed from this repo.")
+
+
+def resolve(request: Request) -> Response:
+    """`GET /{repo}/resolve/{revision}/{path}`: the file's bytes, with what clients need to cache them."""
+    services = services_of(request)
+    with reading_unit(request) as (uow, actor):
+        repo, revision, entry = _file(request, uow, actor)
+        headers = _headers(request, uow, repo.id, revision, entry)
+        if entry.pointer is None:
+            response = answer_with_bytes(
+                request, entry.size_bytes, lambda: read_blob(uow, repo.id, entry.oid), headers
+            )
+        else:
+            content = held_content(uow, repo.id, entry.pointer.oid)
+            if content is None:
+                raise ContentRemoved(entry.path)
+            headers["X-Linked-Etag"] = headers["ETag"]
+            headers["X-Linked-Size"] = str(content.size_bytes)
+            response = answer_with_content(request, services.contents, content, headers)
+        if reads_beginning(request, response):
+            services.downloads.count(repo.id, caller_of(request, actor), uow.now)
+    return response
+
+
+def raw(request: Request) -> Response:
+    """`GET /{repo}/raw/{revision}/{path}`: the git blob as plain text."""
+    with reading_unit(request) as (uow, actor):
+        repo, revision, entry = _file(request, uow, actor)
+        headers = _headers(request, uow, repo.id, revision, entry)
+        headers.update({"ETag": f'"{entry.oid}"', "Content-Type": TEXT})
+        size_bytes = entry.size_bytes if entry.pointer is None else entry.pointer_bytes
+        return answer_with_bytes(request, size_bytes, lambda: read_blob(uow, repo.id, entry.oid), headers)
+
+
+def resolve_without_namespace(_request: Request) -> Response:
+    """Models of old had names without a namespace; this hub has none, and clients want to hear it so."""
+    raise RepoNotFound
+
+
+def _file(request: Request, uow: UnitOfWork, actor: Actor) -> tuple[Repo, Revision, FileEntry]:
+    repo = readable_files(request, uow, actor)
+    revision = resolve_revision(uow, repo, request.path_params["revision"])
+    return repo, revision, file_at(uow, revision, request.path_params["path"])
+
+
+def _headers(
+    request: Request, uow: UnitOfWork, repo_id: RepoId, revision: Revision, entry: FileEntry
+) -> dict[str, str]:
+    etag = entry.oid if entry.pointer is None else entry.pointer.oid
+    headers = content_headers(entry.path, etag, save=bool(request.query_params.get("download")))
+    headers["X-Repo-Commit"] = revision.oid
+    headers.update(_warning(uow, repo_id, revision.oid))
+    return headers
+
+
+def _warning(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> dict[str, str]:
+    if is_examined(uow, repo_id, commit_oid):
+        return {}
+    return {"X-HF-Warning": "unexamined; This revision has not been examined yet."}

@@ -1,0 +1,81 @@
+"""Where pages and files of a repo lie below the hub's own address."""
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from allmende.ids import GitOid, RepoType
+from allmende.registry import Ref, Repo
+
+__all__ = [
+    "LISTS",
+    "PREFIX",
+    "blob_path",
+    "commit_path",
+    "commits_path",
+    "list_path",
+    "ref_label",
+    "repo_path",
+    "resolve_path",
+    "tree_path",
+    "with_query",
+]
+
+PREFIX: Mapping[RepoType, str] = {"model": "/", "dataset": "/datasets/", "space": "/spaces/"}
+"""What stands before a repo's full name."""
+
+LISTS: Mapping[RepoType, str] = {"model": "models", "dataset": "datasets", "space": "spaces"}
+"""The word for many of a type, in addresses and messages."""
+
+
+def repo_path(repo: Repo) -> str:
+    """The page of a repo."""
+    return f"{PREFIX[repo.type]}{quote(repo.full_name)}"
+
+
+def list_path(repo_type: RepoType, **query: str) -> str:
+    """The list of the repos of a type, filtered."""
+    return with_query(f"/{LISTS[repo_type]}", query)
+
+
+def tree_path(repo: Repo, revision: str, path: str = "") -> str:
+    """A folder at a revision."""
+    return _at(repo, "tree", revision, path)
+
+
+def blob_path(repo: Repo, revision: str, path: str) -> str:
+    """The view of a file at a revision."""
+    return _at(repo, "blob", revision, path)
+
+
+def resolve_path(repo: Repo, revision: str, path: str) -> str:
+    """The bytes of a file at a revision."""
+    return _at(repo, "resolve", revision, path)
+
+
+def commits_path(repo: Repo, revision: str) -> str:
+    """The history that leads to a revision."""
+    return _at(repo, "commits", revision)
+
+
+def commit_path(repo: Repo, oid: GitOid) -> str:
+    """One commit."""
+    return _at(repo, "commit", oid)
+
+
+def ref_label(ref: Ref) -> str:
+    """A ref as people and addresses call it: `main`, `v1`, but `refs/pr/3`."""
+    for prefix in ("refs/heads/", "refs/tags/"):
+        if ref.name.startswith(prefix):
+            return ref.name.removeprefix(prefix)
+    return ref.name
+
+
+def with_query(path: str, query: Mapping[str, str]) -> str:
+    """`path` with those parts of the query that say something."""
+    said = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(said)}" if said else path
+
+
+def _at(repo: Repo, view: str, revision: str, path: str = "") -> str:
+    address = f"{repo_path(repo)}/{view}/{quote(revision, safe='')}"
+    return f"{address}/{quote(path)}" if path else address

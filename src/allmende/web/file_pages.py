@@ -1,0 +1,184 @@
+"""The files of a revision: folders, and views of single files."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO, Literal
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from allmende.facts import content_facts
+from allmende.flows import format_fact
+from allmende.formats import Malformed
+from allmende.registry import (
+    EntryNotFound,
+    FileEntry,
+    Repo,
+    check_gate,
+    find_entry,
+    folder_at,
+    held_content,
+    read_blob,
+)
+from allmende.storage import Content, UnitOfWork
+from allmende.web.addresses import tree_path
+from allmende.web.repo_views import repo_of, routes_of, view_of
+from allmende.web.visits import Visit
+from allmende.web.weight_headers import HEADER_SUFFIXES, WeightHeader, read_weight_header
+
+__all__ = ["blob", "routes", "tree"]
+
+_ON_PAGE = 1000
+_MAX_TEXT_BYTES = 512 * 1024
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg")
+
+Kind = Literal["text", "picture", "header", "binary", "large", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry of a folder."""
+
+    entry: FileEntry
+    name: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A file as its page shows it."""
+
+    kind: Kind
+    lines: tuple[str, ...] = ()
+    header: WeightHeader | None = None
+    problem: str = ""
+
+
+def routes() -> list[Route]:
+    """Folders and files, for each type."""
+    return [
+        *routes_of("/tree/{revision:revision}", tree),
+        *routes_of("/tree/{revision:revision}/{path:tail}", tree),
+        *routes_of("/blob/{revision:revision}/{path:tail}", blob),
+    ]
+
+
+def tree(visit: Visit) -> Response:
+    """What lies in a folder."""
+    path = _path(visit)
+    page_number = visit.page_number()
+    with visit.read() as uow:
+        view = view_of(uow, repo_of(visit, uow), str(visit.request.path_params["revision"]))
+        listing = sorted(
+            folder_at(uow, view.revision, path, recursive=False),
+            key=lambda entry: (not entry.is_directory, entry.path),
+        )
+        part = listing[page_number * _ON_PAGE : (page_number + 1) * _ON_PAGE]
+        lines = _lines(uow, part, path)
+    return visit.render(
+        "tree.html",
+        view=view,
+        tab="files",
+        path=path,
+        crumbs=_crumbs(view.repo, view.name, path),
+        lines=lines,
+        count=len(listing),
+        size_bytes=sum(entry.size_bytes for entry in listing),
+        page_number=page_number,
+        last_page=max(0, (len(listing) - 1) // _ON_PAGE),
+    )
+
+
+def blob(visit: Visit) -> Response:
+    """One file: its text, its picture, or its header; and where to download it."""
+    path = _path(visit)
+    with visit.read() as uow:
+        repo = repo_of(visit, uow)
+        view = view_of(uow, repo, str(visit.request.path_params["revision"]))
+        entry = find_entry(uow, view.revision.commit.tree_oid, path)
+        if entry is None:
+            raise EntryNotFound(commit_oid=view.revision.oid)
+        if entry.is_directory:
+            return RedirectResponse(tree_path(repo, view.name, path), 303)
+        check_gate(uow, visit.actor, repo)
+        content = None if entry.pointer is None else held_content(uow, repo.id, entry.pointer.oid)
+        wanted = _wanted_kind(entry, content)
+        inline = b""
+        if entry.pointer is None and wanted in ("text", "header"):
+            inline = read_blob(uow, repo.id, entry.oid)
+        (line,) = _lines(uow, [entry], path.rpartition("/")[0])
+    shown = _show(visit, entry, wanted, content, inline)
+    return visit.render(
+        "blob.html",
+        view=view,
+        tab="files",
+        path=path,
+        crumbs=_crumbs(repo, view.name, path),
+        line=line,
+        shown=shown,
+    )
+
+
+def _path(visit: Visit) -> str:
+    return str(visit.request.path_params.get("path", "")).strip("/")
+
+
+def _lines(uow: UnitOfWork, entries: Iterable[FileEntry], folder: str) -> list[Line]:
+    """The entries with what is known of their bytes."""
+    listed = list(entries)
+    keys = {entry.path: entry.oid if entry.pointer is None else entry.pointer.oid for entry in listed}
+    names = {entry.path: format_fact(entry.path) for entry in listed if not entry.is_directory}
+    facts = content_facts(uow, (keys[path] for path in names), set(names.values())) if names else {}
+    lines = []
+    for entry in listed:
+        fact = facts.get(keys[entry.path], {}).get(names.get(entry.path, ""))
+        value = fact.value if fact is not None and isinstance(fact.value, dict) else {}
+        lines.append(Line(entry, entry.path[len(folder) :].lstrip("/"), str(value.get("name", ""))))
+    return lines
+
+
+def _crumbs(repo: Repo, revision: str, path: str) -> list[tuple[str, str]]:
+    """Each folder above a path with its address, outermost first; the path's own end last."""
+    parts = path.split("/") if path else []
+    return [
+        (part, tree_path(repo, revision, "/".join(parts[: index + 1]))) for index, part in enumerate(parts)
+    ]
+
+
+def _wanted_kind(entry: FileEntry, content: Content | None) -> Kind:
+    """What is worth trying, judged by name and size before any byte is read."""
+    name = entry.path.lower()
+    if entry.pointer is not None and content is None:
+        return "absent"
+    if name.endswith(_PICTURES):
+        return "picture"
+    if name.endswith(HEADER_SUFFIXES):
+        return "header"
+    return "text" if entry.size_bytes <= _MAX_TEXT_BYTES else "large"
+
+
+def _show(visit: Visit, entry: FileEntry, wanted: Kind, content: Content | None, inline: bytes) -> Shown:
+    """Read what is shown of the file; no unit of work is open meanwhile."""
+    if wanted not in ("text", "header"):
+        return Shown(wanted)
+    reader: BinaryIO = (
+        BytesIO(inline) if content is None else visit.services.contents.open_read(content.location)
+    )
+    with reader:
+        if wanted == "text":
+            return _text(reader.read(_MAX_TEXT_BYTES))
+        try:
+            return Shown("header", header=read_weight_header(reader, entry.size_bytes, entry.path))
+        except Malformed as error:
+            return Shown("header", problem=error.message)
+
+
+def _text(data: bytes) -> Shown:
+    if b"\0" in data:
+        return Shown("binary")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return Shown("binary")
+    return Shown("text", lines=tuple(text.replace("\r\n", "\n").removesuffix("\n").split("\n")))

@@ -1,0 +1,79 @@
+"""The page of a repo: what it is in one screen, its card, and how to have it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+from starlette.responses import Response
+from starlette.routing import Route
+
+from allmende.facts import revision_facts
+from allmende.formats import MalformedCard, library_of, parse_card
+from allmende.http import base_url
+from allmende.registry import folder_at, read_card, tags_by_repo, used_storage
+from allmende.web.addresses import blob_path, resolve_path
+from allmende.web.markdown import Place, TextTooLong, render_markdown
+from allmende.web.repo_views import repo_of, routes_of, view_of
+from allmende.web.snippets import snippets
+from allmende.web.statements import Known, statements
+from allmende.web.visits import Visit
+
+__all__ = ["repo_page", "routes"]
+
+_MAX_TAGS = 24
+_BRANCH = "main"
+
+
+def routes() -> list[Route]:
+    """The page, for each type."""
+    return routes_of("", repo_page)
+
+
+def repo_page(visit: Visit) -> Response:
+    """The head of `main`: statements, card, snippets."""
+    with visit.read() as uow:
+        view = view_of(uow, repo_of(visit, uow), _BRANCH)
+        repo, oid = view.repo, view.revision.oid
+        facts = revision_facts(uow, repo.id, oid)
+        text = read_card(uow, repo.id, oid)
+        tags = tags_by_repo(uow, [repo.id]).get(repo.id, [])
+        used_bytes = used_storage(uow, repo.id)
+        has_files = any(
+            entry.path != ".gitattributes" for entry in folder_at(uow, view.revision, "", recursive=False)
+        )
+    card, body, problem = _split(text)
+    known = Known(repo, facts, card, used_bytes, visit.t.moment(view.revision.commit.at))
+    place = Place(blob_path(repo, view.name, ""), resolve_path(repo, view.name, ""))
+    rendered, too_long = _rendered(body, place)
+    derived = facts.value("library_name")
+    library = library_of(dict(card)) or (derived if isinstance(derived, str) else None)
+    return visit.render(
+        "repo.html",
+        view=view,
+        tab="card",
+        statements=statements(known, visit.t),
+        card=rendered,
+        card_problem=problem,
+        card_too_long=too_long,
+        has_files=has_files,
+        tags=tags[:_MAX_TAGS],
+        snippets=snippets(base_url(visit.request), repo, library),
+    )
+
+
+def _split(text: str | None) -> tuple[Mapping[str, Any], str, str]:
+    """What the card declares, its body, and what is wrong with its front matter."""
+    if text is None:
+        return {}, "", ""
+    try:
+        card = parse_card(text)
+    except MalformedCard as error:
+        return {}, text, error.message
+    return card.data, card.body, ""
+
+
+def _rendered(body: str, place: Place) -> tuple[Markup, bool]:
+    try:
+        return render_markdown(body, place), False
+    except TextTooLong:
+        return Markup(""), True

@@ -1,0 +1,217 @@
+"""A visit: one request of a person with a browser, who they are, their language, and the page they get.
+
+`page` and `form` wrap plain functions as `reading` and `acting` do for programs. A form is taken only from
+one of the hub's own pages: the session cookie is `SameSite=Lax`, and the `Origin` must be the hub's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from anyio.to_thread import run_sync
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+
+from allmende.errors import AllmendeError, BadRequest, Forbidden
+from allmende.flows import Services
+from allmende.http import SESSION_COOKIE, Endpoint, base_url, read_body, services_of, session_actor
+from allmende.registry import ANONYMOUS, Actor, needs_touch, touch_token
+from allmende.storage import UnitOfWork
+from allmende.web import addresses
+from allmende.web.assets import asset_path
+from allmende.web.messages import (
+    LANGUAGE_COOKIE,
+    LANGUAGES,
+    Catalogue,
+    catalogue,
+    chosen_language,
+    preferred_language,
+)
+
+__all__ = ["CONTENT_SECURITY_POLICY", "Visit", "error_page", "form", "page"]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""Nothing runs, nothing is loaded from elsewhere, nobody frames the page."""
+
+_MAX_FORM_BYTES = 16 * 1024
+_MAX_FORM_FIELDS = 32
+_LANGUAGE_TTL_S = 365 * 24 * 3600
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_templates.globals.update(
+    asset=asset_path,
+    repo_path=addresses.repo_path,
+    list_path=addresses.list_path,
+    tree_path=addresses.tree_path,
+    blob_path=addresses.blob_path,
+    resolve_path=addresses.resolve_path,
+    commits_path=addresses.commits_path,
+    commit_path=addresses.commit_path,
+    types=addresses.LISTS,
+)
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request for a page."""
+
+    request: Request
+    actor: Actor
+    t: Catalogue
+
+    @property
+    def services(self) -> Services:
+        """The hub's services."""
+        return services_of(self.request)
+
+    @contextmanager
+    def read(self) -> Iterator[UnitOfWork]:
+        """A reading unit of work. Read files and render after it has ended."""
+        with self.services.database.read() as uow:
+            yield uow
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the address; empty when it is not given."""
+        return self.request.query_params.get(name, "").strip()
+
+    def page_number(self) -> int:
+        """The `page` parameter, from 0; raises BadRequest."""
+        text = self.parameter("page") or "0"
+        if not (text.isascii() and text.isdecimal() and len(text) <= 6):
+            raise BadRequest("The number of the page is not valid.", code="page_invalid")
+        return int(text)
+
+    def address(self, **changes: str) -> str:
+        """The address of this page with some parameters changed; empty ones are dropped."""
+        path = (self.request.scope.get("raw_path") or b"/").decode("ascii", "replace").partition("?")[0]
+        known = {name: value for name, value in self.request.query_params.items() if name != "lang"}
+        return addresses.with_query("/" + path.lstrip("/"), {**known, **changes})
+
+    def render(self, template: str, /, status: int = 200, **values: object) -> Response:
+        """The page. It is for this visitor alone: caches between must not keep it."""
+        text = _templates.get_template(template).render(
+            t=self.t,
+            visit=self,
+            account=self.actor.account,
+            languages=LANGUAGES,
+            hub=base_url(self.request),
+            **values,
+        )
+        response = Response(text, status, media_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response.headers["Content-Language"] = self.t.language
+        response.headers["Cache-Control"] = "no-store" if self.actor.account else "private, no-cache"
+        response.headers["Vary"] = "Accept-Language, Cookie"
+        if chosen_language(self.request) is not None:
+            response.set_cookie(
+                LANGUAGE_COOKIE,
+                self.t.language,
+                max_age=_LANGUAGE_TTL_S,
+                httponly=True,
+                samesite="lax",
+                secure=base_url(self.request).startswith("https:"),
+            )
+        return response
+
+
+def page(handler: Callable[[Visit], Response]) -> Endpoint:
+    """An endpoint that answers a person with a page; `handler` runs in a thread."""
+
+    async def endpoint(request: Request) -> Response:
+        _expect_person(request)
+        return await run_sync(lambda: handler(_arrive(request)))
+
+    endpoint.__name__ = handler.__name__
+    endpoint.__doc__ = handler.__doc__
+    return endpoint
+
+
+def form(handler: Callable[[Visit, Mapping[str, str]], Response]) -> Endpoint:
+    """An endpoint for a form of one of the hub's own pages; raises Forbidden for one of another site."""
+
+    async def endpoint(request: Request) -> Response:
+        _expect_person(request)
+        _require_own_origin(request)
+        fields = _fields(request, await read_body(request, _MAX_FORM_BYTES))
+        return await run_sync(lambda: handler(_arrive(request), fields))
+
+    endpoint.__name__ = handler.__name__
+    endpoint.__doc__ = handler.__doc__
+    return endpoint
+
+
+def error_page(request: Request, status: int, error: AllmendeError) -> Response:
+    """An error as a page; reads nothing, so that it can be shown whatever is broken."""
+    visit: Visit | None = getattr(request.state, "visit", None)
+    if visit is None:
+        visit = Visit(request, ANONYMOUS, catalogue(preferred_language(request)))
+    kind = str(status) if f"error.{status}.title" in visit.t.messages else "other"
+    request_id: str = request.state.request_id
+    return visit.render(
+        "error.html", status, status_code=status, kind=kind, error=error, request_id=request_id
+    )
+
+
+def _expect_person(request: Request) -> None:
+    """Errors of this request are shown as pages, if the client reads pages."""
+    if "text/html" in request.headers.get("accept", ""):
+        request.state.error_page = error_page
+
+
+def _arrive(request: Request) -> Visit:
+    visit = Visit(request, ANONYMOUS, catalogue(preferred_language(request)))
+    request.state.visit = visit
+    if SESSION_COOKIE in request.cookies:
+        visit.actor = _signed_in(visit)
+    return visit
+
+
+def _signed_in(visit: Visit) -> Actor:
+    database = visit.services.database
+    with database.read() as uow:
+        actor = session_actor(visit.request, visit.services.signer, uow)
+    if actor.token is not None and needs_touch(actor.token, database.clock()):
+        with database.write() as uow:
+            touch_token(uow, actor.token)
+    return actor
+
+
+def _require_own_origin(request: Request) -> None:
+    """Browsers name the page's origin with every form; a foreign one, or none, is refused."""
+    origin = urlsplit(request.headers.get("origin", ""))
+    own = {urlsplit(base_url(request)).netloc, request.headers.get("host", "")}
+    if origin.scheme not in ("http", "https") or origin.netloc not in own:
+        raise Forbidden(
+            "This form was not sent from a page of this hub.",
+            hint="Open the page here and send it again.",
+            code="origin_foreign",
+        )
+
+
+def _fields(request: Request, body: bytes) -> dict[str, str]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise BadRequest("A form is expected.", code="form_invalid")
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            max_num_fields=_MAX_FORM_FIELDS,
+            strict_parsing=False,
+        )
+    except ValueError as error:
+        raise BadRequest("The form is not valid.", code="form_invalid") from error
+    return dict(pairs)

@@ -1,0 +1,134 @@
+"""Every route of the application as real requests, so that a test of all routes stays one when routes come.
+
+A changing route needs a body that would do its act, or it would be refused for a reason that proves nothing:
+`BODIES` has it by the end of the address, and whoever adds a route is told when it is missing there.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+__all__ = ["SAMPLES", "Case", "cases", "parameters_of", "paths_of", "repo_routes", "routes_of"]
+
+_PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
+_TYPES = {"repotypes": ("models", "datasets", "spaces"), "typeprefix": ("datasets", "spaces")}
+
+_HASH = "0" * 64
+
+SAMPLES: Mapping[str, str] = {
+    "namespace": "alice",
+    "name": "hidden",
+    "revision": "main",
+    "path": "config.json",
+    "branch": "side",
+    "tag": "v1",
+    "rest": "1",
+    "user": "alice",
+    "organization": "lab",
+    "oid": _HASH,
+    "upload": "0" * 32,
+    "number": "1",
+    "topic": "x",
+    "file": "x.css",
+}
+"""What stands for a parameter where nothing else is wanted."""
+
+_JSON = "application/json"
+_OBJECT = {"oid": _HASH, "size": 3}
+_LINES = b'{"key":"header","value":{"summary":"s"}}\n{"key":"file","value":{"path":"a","content":"a"}}'
+
+BODIES: Mapping[str, tuple[tuple[str, bytes], ...]] = {
+    key: tuple(
+        (kind, body if isinstance(body, bytes) else json.dumps(body).encode()) for kind, body in several
+    )
+    for key, several in {
+        "/settings": [(_JSON, {"private": True, "gated": "auto"})],
+        "/user-access-request/grant": [(_JSON, {"user": "bob"})],
+        "/paths-info/{}": [
+            ("application/x-www-form-urlencoded", b"paths=config.json&paths=dir&expand=true"),
+            (_JSON, {"paths": ["config.json"], "expand": False}),
+        ],
+        "/branch/{}": [(_JSON, {}), (_JSON, {"startingPoint": "main"})],
+        "/tag/{}": [(_JSON, {"tag": "v2"}), (_JSON, {"tag": "v1", "message": "again"})],
+        "/super-squash/{}": [(_JSON, {"message": "one"})],
+        "/lfs-files/batch": [(_JSON, {"deletions": {"sha": [_HASH], "rewriteHistory": True}})],
+        "/lfs-files/duplicate": [(_JSON, {"target": {"type": "model", "name": "bob/own"}, "files": []})],
+        "/duplicate": [(_JSON, {"repository": "bob/copy"})],
+        "/preupload/{}": [(_JSON, {"files": [{"path": "config.json", "size": 3, "sample": "YWJj"}]})],
+        "/commit/{}": [("application/x-ndjson", _LINES)],
+        "/info/lfs/objects/batch": [
+            (_JSON, {"operation": "upload", "objects": [_OBJECT]}),
+            (_JSON, {"operation": "download", "objects": [_OBJECT]}),
+        ],
+        "/info/lfs/objects/verify": [(_JSON, _OBJECT)],
+        "/info/lfs/locks": [(_JSON, {"path": "config.json"})],
+        "/info/lfs/locks/{}": [(_JSON, {})],
+    }.items()
+}
+"""Bodies that would do what the route is for, by the end of its address."""
+
+_WITHOUT_ACT = re.compile(r"/(discussions|like|likers|user-access-request/\{\}|xet-(read|write)-token/\{\}|"
+    r"resource-group|safetensors-metadata/\{\}|leaderboard|runtime|secrets|variables|hardware|sleeptime|pause|"
+    r"restart|dev-mode|volumes|logs/\{\}|discussions/\{\})$")  # fmt: skip
+"""What is not offered: it looks at no body."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to call one route; `target` has the repo's name still to be put in."""
+
+    method: str
+    pattern: str
+    target: str
+    kind: str = ""
+    body: bytes = b""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.pattern}"
+
+
+def routes_of(app: Starlette) -> list[Route]:
+    """All of them; those that are no `Route` take no parameters."""
+    return [route for route in app.routes if isinstance(route, Route)]
+
+
+def repo_routes(app: Starlette) -> list[Route]:
+    """Those whose address names a repo."""
+    return [route for route in routes_of(app) if {"namespace", "name"} <= set(parameters_of(route))]
+
+
+def parameters_of(route: Route) -> dict[str, str]:
+    """The convertor of each parameter."""
+    return dict(_PARAMETER.findall(route.path))
+
+
+def paths_of(route: Route, given: Mapping[str, str]) -> list[str]:
+    """The addresses of a route, one for each type of repo that it takes; `given` goes before the samples."""
+    found = [route.path]
+    for name, convertor in parameters_of(route).items():
+        values = _TYPES.get(convertor) or (given.get(name, SAMPLES[name]),)
+        found = [path.replace(f"{{{name}:{convertor}}}", value) for path in found for value in values]
+    return found
+
+
+def cases(route: Route, given: Mapping[str, str]) -> Iterator[Case]:
+    """Every method of a route with every body, and a method that it does not have."""
+    methods = sorted(route.methods or ())
+    for path in paths_of(route, given):
+        for method in [*methods, "PATCH"]:
+            for kind, body in _bodies(route, method):
+                yield Case(method, route.path, path, kind, body)
+
+
+def _bodies(route: Route, method: str) -> tuple[tuple[str, bytes], ...]:
+    if method in ("GET", "HEAD"):
+        return (("", b""),)
+    end = _PARAMETER.sub("{}", route.path.partition("{name:segment}")[2])
+    if method not in (route.methods or ()) or _WITHOUT_ACT.search(end):
+        return ((_JSON, b"{}"),)
+    assert end in BODIES or method == "DELETE", f"tests/attack/route_table.py: add a body for {route.path}"
+    return (*BODIES.get(end, ()), (_JSON, b"{}"), (_JSON, b"[]"))

@@ -1,0 +1,40 @@
+"""The hub's own worker: a commit is examined by itself, and maintenance comes round."""
+
+import time
+
+import pytest
+
+from allmende.clock import Clock, system_clock
+from allmende.facts import is_examined
+from allmende.flows import Services, make_worker
+from allmende.registry import Actor, LinkContent
+from tests.integration.flows.weights import safetensors
+from tests.integration.registry.conftest import Commit, MakeRepo, Upload
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """These tests live in real time."""
+    return system_clock
+
+
+def test_a_commit_is_examined_and_maintenance_runs(
+    services: Services, make_repo: MakeRepo, alice: Actor, upload: Upload, commit: Commit
+) -> None:
+    worker = make_worker(services, threads=2)
+    worker.start()
+    try:
+        repo = make_repo(alice)
+        sha256 = upload(alice, safetensors(a=(3,)))
+        head = commit(alice, repo, LinkContent("model.safetensors", sha256, None)).commit_oid
+        deadline = time.monotonic() + PATIENCE_S
+        wanted = {("examine", "done"): 2, ("scrub", "done"): 1, ("sweep", "done"): 1}
+        while services.queue.counts() != wanted:
+            assert time.monotonic() < deadline, services.queue.list_jobs()
+            time.sleep(0.01)
+    finally:
+        assert worker.stop()
+    with services.database.read() as uow:
+        assert is_examined(uow, repo.id, head)

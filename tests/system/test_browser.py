@@ -1,0 +1,199 @@
+"""The pages in a real browser: they work without scripts, run nothing, and ask nobody else for anything."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
+
+from allmende.flows import open_services
+from allmende.settings import Settings
+from allmende.storage import migrate
+from tests.hubs import RunningHub
+from tests.integration.web.filled import commit, examine_all, fill, new_repo, png_file
+from tests.integration.web.test_markdown import HOSTILE
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HERON = "/alice/heron-small"
+LONG = "n" * 96
+PAGES = (
+    "/", "/models", "/models?tag=birds", "/lab", "/alice", HERON, f"{HERON}/tree/main",
+    f"{HERON}/tree/v1/docs", f"{HERON}/blob/main/README.md", f"{HERON}/blob/main/model.safetensors",
+    f"{HERON}/blob/main/docs/matrix.png", f"{HERON}/commits/main", f"{HERON}/commit/main",
+    "/datasets/lab/marsh-notes", "/bob/empty", "/login", f"/bob/{LONG}", f"/bob/{LONG}/tree/main",
+    f"/bob/{LONG}/commits/main",
+)  # fmt: skip
+
+
+@dataclass
+class Watched:
+    """A page, and what happened on it that should not have."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", self._asked)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.complaints.append("a dialog")
+        dialog.dismiss()
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    data: Path = tmp_path_factory.mktemp("browsed") / "data"
+    services = open_services(Settings(data=data, workers=0))
+    migrate(services.database)
+    fill(services)
+    owl = {"README.md": b"# Owl\n\n![Its face](face.png)\n", "face.png": png_file()}
+    commit(services, "alice", "model", "alice/secret-owl", owl, "a face")
+    new_repo(services, "bob", f"bob/{LONG}")
+    right_to_left = (
+        "# \u0646\u0645\u0648\u0630\u062c\n\n" + "\u0643\u0644\u0645\u0629 " * 80 + f"\n\n{'x' * 400}\n"
+    )
+    extreme = {"README.md": right_to_left.encode(), f"{'f' * 200}.txt": b"y" * 3000}
+    commit(services, "bob", "model", f"bob/{LONG}", extreme, "t" * 300)
+    new_repo(services, "bob", "bob/hostile")
+    hostile = "\n\n".join(HOSTILE.values())
+    commit(services, "bob", "model", "bob/hostile", {"README.md": hostile.encode()}, "hostile")
+    examine_all(services)
+    services.database.close()
+    with RunningHub(data, people=None) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(require_tool: Callable[[str], str]) -> Iterator[Browser]:
+    chromium = require_tool("chromium")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def plain(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that runs no scripts."""
+    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_quiet_and_stays_at_home(hub: RunningHub, browser: Browser, scheme: str) -> None:
+    context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
+    for path in PAGES:
+        watched = Watched(context.new_page())
+        answer = watched.page.goto(hub.url + path, wait_until="load")
+        assert answer is not None
+        assert answer.ok, path
+        assert not watched.complaints, path
+        assert all(url.startswith((hub.url, "data:")) for url in watched.requests), path
+        watched.page.close()
+    context.close()
+
+
+def test_nothing_in_a_hostile_card_runs(hub: RunningHub, browser: Browser) -> None:
+    context = browser.new_context()
+    watched = Watched(context.new_page())
+    watched.page.goto(f"{hub.url}/bob/hostile", wait_until="load")
+    for element in watched.page.locator(".prose :not(a)").all():
+        element.dispatch_event("click")
+        element.dispatch_event("mouseover")
+    # Pictures that the repo does not have are asked for here, and are not found; that is all.
+    complaints = [words for words in watched.complaints if not words.startswith("Failed to load resource")]
+    assert not complaints
+    assert all(url.startswith(hub.url) for url in watched.requests)
+    assert watched.page.url == f"{hub.url}/bob/hostile"
+    context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_page_is_wider_than_its_window(hub: RunningHub, browser: Browser, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    for path in PAGES:
+        page.goto(hub.url + path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{path} is {wide} pixels wide"
+    context.close()
+
+
+def test_from_the_home_page_to_a_file_without_scripts(hub: RunningHub, plain: BrowserContext) -> None:
+    page = plain.new_page()
+    page.goto(hub.url)
+    page.get_by_role("searchbox").fill("heron")
+    page.get_by_role("button", name="Search").click()
+    assert page.url == f"{hub.url}/models?search=heron"
+    page.get_by_role("link", name="alice/heron-small").click()
+    assert page.get_by_role("heading", level=1).inner_text().replace("\n", "") == "alice/heron-small"
+    page.get_by_role("link", name="Files").click()
+    page.get_by_text("Revision").click()
+    page.get_by_role("link", name="v1").click()
+    page.get_by_role("link", name="old.txt", exact=True).click()
+    assert "to be removed" in page.locator("pre").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download", exact=True).click()
+    assert download.value.path().read_bytes() == b"to be removed\n"
+
+
+def test_a_private_repo_in_the_browser(hub: RunningHub, plain: BrowserContext) -> None:
+    page = plain.new_page()
+    page.goto(f"{hub.url}/alice/secret-owl")
+    assert "There is nothing here" in page.inner_text("h1")
+    page.locator("main").get_by_role("link", name="Sign in").click()
+    page.get_by_label("Access token").fill("token-of-bob-which-is-wrong")
+    page.get_by_role("button", name="Sign in").click()
+    assert page.get_by_role("alert").is_visible()
+    page.get_by_label("Access token").fill("token-of-alice")
+    page.get_by_role("button", name="Sign in").click()
+    assert page.url == f"{hub.url}/alice/secret-owl"
+    assert page.inner_text("article h2") == "Owl"
+    picture = page.get_by_alt_text("Its face").bounding_box()
+    assert picture is not None
+    assert picture["width"] == 24, "the picture of a private repo is loaded with the session"
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{hub.url}/alice/secret-owl")
+    assert "There is nothing here" in page.inner_text("h1")
+
+
+def test_the_language_of_the_browser_and_the_one_chosen(hub: RunningHub, browser: Browser) -> None:
+    context = browser.new_context(locale="de-DE", java_script_enabled=False)
+    page = context.new_page()
+    page.goto(hub.url)
+    assert "Die Allmende der offenen Modelle" in page.inner_text("h1")
+    page.get_by_role("link", name="English").click()
+    page.goto(f"{hub.url}/models")
+    assert page.inner_text("h1") == "Models"
+    context.close()
+
+
+def test_the_keyboard_reaches_the_content_first(hub: RunningHub, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(hub.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#content")
+    page.close()
