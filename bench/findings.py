@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-__all__ = ["Finding", "Skipped", "percentile", "report", "table", "versus"]
+__all__ = ["Finding", "Series", "Skipped", "percentile", "report", "table", "versus"]
 
 SCHEMA = "allmende.bench/1"
 
@@ -42,20 +42,30 @@ class Finding:
         return "met" if self.is_met else "MISSED"
 
 
-def versus(name: str, what: str, goal: float, ours: Sequence[float], theirs: Sequence[float]) -> Finding:
-    """A ratio of two interleaved series of seconds: of their medians, with that of their minima beside it."""
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One side of a comparison, round by round: seconds on the wall, and of the server's processor time."""
+
+    seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+
+
+def versus(name: str, what: str, goal: float, ours: Series, theirs: Series) -> Finding:
+    """The ratio of two interleaved series: of their medians, with that of their minima beside it."""
     return Finding(
         name,
         what,
-        median(ours) / median(theirs),
+        median(ours.seconds) / median(theirs.seconds),
         "x nginx",
         goal,
         details={
-            "ratio_of_minima": min(ours) / min(theirs),
-            "hub_s": list(ours),
-            "nginx_s": list(theirs),
-            "hub_median_s": median(ours),
-            "nginx_median_s": median(theirs),
+            "ratio_of_minima": min(ours.seconds) / min(theirs.seconds),
+            "hub_median_s": median(ours.seconds),
+            "nginx_median_s": median(theirs.seconds),
+            "hub_s": ours.seconds,
+            "nginx_s": theirs.seconds,
+            "hub_cpu_s": ours.cpu_seconds,
+            "nginx_cpu_s": theirs.cpu_seconds,
         },
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.findings import Finding
 from bench.place import OWNER, Place
 from bench.plain_http import BenchFailed
+from bench.processes import memory_mb
 from bench.repos import client_environment, model_folder
 from tools.serving import HubProcess
 
@@ -31,33 +32,10 @@ def measure_memory(place: Place, _rounds: int) -> list[Finding]:
     """All processes of a hub that has just started: proportional set size, summed, after ten idle seconds."""
     with HubProcess(data=place.folder / "idle", log=place.folder / "idle.log") as hub:
         time.sleep(_IDLE_S)
-        idle = _memory(hub.pid)
-    worked = _memory(place.hub.pid)
+        idle = memory_mb(hub.pid)
+    worked = memory_mb(place.hub.pid)
     details = {"idle": idle, "after_the_rest_of_this_bench": worked}
     return [Finding("memory", "Idle memory of all processes", idle["pss_mb"], "MB", 200.0, details=details)]
-
-
-def _memory(leader: int) -> dict[str, float]:
-    """Proportional and resident set size of all processes of a session, in MB (10^6 bytes)."""
-    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-    sizes = [_sizes_kib(pid) for pid in pids if _session(pid) == leader]
-    return {
-        "processes": len(sizes),
-        "pss_mb": sum(size["Pss"] for size in sizes) * 1024 / 1e6,
-        "rss_mb": sum(size["Rss"] for size in sizes) * 1024 / 1e6,
-    }
-
-
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except (ProcessLookupError, PermissionError):
-        return None
-
-
-def _sizes_kib(pid: int) -> dict[str, int]:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8").splitlines()[1:]
-    return {name: int(size.split()[0]) for name, _, size in (line.partition(":") for line in lines)}
 
 
 def measure_first_upload(place: Place, _rounds: int) -> list[Finding]:

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.findings import Finding, versus
+from bench.findings import Finding, Series, versus
 from bench.place import Nginx, Place
 from bench.plain_http import BenchFailed, call, download, upload
+from bench.processes import cpu_seconds
 from bench.repos import new_repo, settle
 
 __all__ = ["measure_download", "measure_upload"]
@@ -25,8 +26,7 @@ _LFS = "application/vnd.git-lfs+json"
 def measure_download(place: Place, rounds: int) -> list[Finding]:
     """`resolve` of an LFS file with a token, against nginx's static file by sendfile."""
     repo = new_repo(place, "download")
-    ours: list[float] = []
-    theirs: list[float] = []
+    ours, theirs = Series(), Series()
     with _large_file(place) as file, place.nginx() as nginx:
         oid = _hash(file)
         _put_through_lfs(place, repo, file, oid)
@@ -36,7 +36,7 @@ def measure_download(place: Place, rounds: int) -> list[Finding]:
         other = partial(download, f"{nginx.url}/large.bin", SIZE_BYTES)
         settle(place, repo)
         for number in range(rounds):
-            _in_turn(number, (ours, hub), (theirs, other))
+            _in_turn(number, (ours, place.hub.pid, hub), (theirs, nginx.pid, other))
     _forget(place, repo)
     return [versus("download", "1 GiB download, time against nginx's static file", 1.10, ours, theirs)]
 
@@ -47,23 +47,24 @@ def measure_upload(place: Place, rounds: int) -> list[Finding]:
     Each round has another content, since the hub would say of a known one that it has it.
     """
     repo = new_repo(place, "upload")
-    ours: list[float] = []
-    theirs: list[float] = []
+    ours, theirs = Series(), Series()
     with _large_file(place) as file, place.nginx() as nginx:
         for number in range(rounds):
             _change(file)
             hub = partial(_put_through_lfs, place, repo, file, _hash(file))
             other = partial(_put_to_nginx, nginx, file)
-            _in_turn(number, (ours, hub), (theirs, other))
+            _in_turn(number, (ours, place.hub.pid, hub), (theirs, nginx.pid, other))
             place.hub.command("admin", "gc")
     _forget(place, repo)
     return [versus("upload", "1 GiB LFS upload, time against nginx's PUT", 1.3, ours, theirs)]
 
 
-def _in_turn(number: int, *series: tuple[list[float], Callable[[], float]]) -> None:
+def _in_turn(number: int, *sides: tuple[Series, int, Callable[[], float]]) -> None:
     """One round; who begins changes from round to round."""
-    for seconds, measure in series if number % 2 else reversed(series):
-        seconds.append(measure())
+    for series, leader, measure in sides if number % 2 else reversed(sides):
+        used = cpu_seconds(leader)
+        series.seconds.append(measure())
+        series.cpu_seconds.append(cpu_seconds(leader) - used)
 
 
 @contextmanager

@@ -95,6 +95,13 @@ class Nginx:
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
+    @property
+    def pid(self) -> int:
+        """The main process, which leads a session of its own; raises Skipped when it was not started."""
+        if self._process is None:
+            raise Skipped("nginx was not started")
+        return self._process.pid
+
     def start(self) -> None:
         """Returns when it accepts connections; raises Skipped when it is not installed or lacks DAV."""
         program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -116,7 +123,9 @@ class Nginx:
             "utf-8",
         )
         self._process = subprocess.Popen(
-            [program, "-p", str(self._folder), "-c", str(configuration)], stderr=subprocess.DEVNULL
+            [program, "-p", str(self._folder), "-c", str(configuration)],
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self.url = f"http://127.0.0.1:{port}"
         self._wait(port)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from bench.findings import Finding, percentile
 from bench.place import Place
 from bench.plain_http import BenchFailed, call
+from bench.processes import cpu_seconds
 from bench.repos import FILES, model_folder, new_repo, settle, thousand_files, upload_folder
 
 __all__ = ["measure_commit", "measure_model_info", "measure_tree"]
@@ -45,8 +47,8 @@ def measure_tree(place: Place, rounds: int) -> list[Finding]:
     entries = call("GET", f"{place.hub.url}{target}", place.token)
     if len(entries) != FILES:
         raise BenchFailed(f"the listing has {len(entries)} entries instead of {FILES}")
-    latencies = _ask(place, target, 1, _ALONE_S * rounds / 5)
-    return [_latency("tree", "Listing of 1,000 files, p50", latencies, 30.0)]
+    asked = _ask(place, target, 1, _ALONE_S * rounds / 5)
+    return [_latency("tree", "Listing of 1,000 files, p50", asked, 30.0)]
 
 
 def measure_model_info(place: Place, rounds: int) -> list[Finding]:
@@ -64,23 +66,41 @@ def measure_model_info(place: Place, rounds: int) -> list[Finding]:
     rate = Finding(
         "model_info_rate",
         f"model_info by {CLIENTS} clients",
-        len(together) / seconds,
+        len(together.latencies) / seconds,
         "/s",
         150.0,
         "at least",
-        {"requests": len(together), "p50_ms": percentile(together, 50) * 1e3, "seconds": seconds},
+        {**together.details, "seconds": seconds},
     )
     return [_latency("model_info", "model_info, p50", alone, 5.0), rate]
 
 
-def _latency(name: str, what: str, latencies: list[float], goal_ms: float) -> Finding:
-    in_ms = {f"p{percent}_ms": percentile(latencies, percent) * 1e3 for percent in (50, 90, 99)}
-    details = {**in_ms, "least_ms": min(latencies) * 1e3, "requests": len(latencies)}
-    return Finding(name, what, in_ms["p50_ms"], "ms", goal_ms, details=details)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The latencies of all requests, in seconds, and the hub's processor time for all of them."""
+
+    latencies: list[float]
+    hub_cpu_s: float
+
+    @property
+    def details(self) -> dict[str, float]:
+        """What the JSON says of it."""
+        in_ms = {f"p{percent}_ms": percentile(self.latencies, percent) * 1e3 for percent in (50, 90, 99)}
+        return {
+            **in_ms,
+            "least_ms": min(self.latencies) * 1e3,
+            "requests": len(self.latencies),
+            "hub_cpu_ms_per_request": self.hub_cpu_s / len(self.latencies) * 1e3,
+        }
 
 
-def _ask(place: Place, target: str, clients: int, seconds: float) -> list[float]:
-    """The latencies of so many clients, each a process, that begin together."""
+def _latency(name: str, what: str, asked: _Asked, goal_ms: float) -> Finding:
+    return Finding(name, what, asked.details["p50_ms"], "ms", goal_ms, details=asked.details)
+
+
+def _ask(place: Place, target: str, clients: int, seconds: float) -> _Asked:
+    """Ask by so many clients, each a process, that begin together."""
+    used = cpu_seconds(place.hub.pid)
     begin = time.time() + _START_S
     command = [sys.executable, "-S", "-m", "bench.load", urlsplit(place.hub.url).netloc, target]
     running = [
@@ -104,4 +124,4 @@ def _ask(place: Place, target: str, clients: int, seconds: float) -> list[float]
             latencies += json.loads(printed)
     if failures:
         raise BenchFailed(f"{len(failures)} of {clients} clients failed: {failures[0]}")
-    return latencies
+    return _Asked(latencies, cpu_seconds(place.hub.pid) - used)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -116,10 +117,8 @@ class RunningHub:
         """kill -9, the whole process group: as in a power cut."""
         if self.process is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(STOP_S)
 
     def wait_dead(self, timeout_s: float = START_S) -> None:
@@ -133,11 +132,11 @@ class RunningHub:
         raise AssertionError("the hub is still alive")
 
     def _answers(self, url: str) -> bool:
-        import httpx
+        import httpx2
 
         try:
-            return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
-        except httpx.TransportError:
+            return httpx2.get(f"{url}/readyz", timeout=5).status_code == 200
+        except httpx2.TransportError:
             return False
 
     def _environment(self) -> dict[str, str]:

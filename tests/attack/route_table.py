@@ -115,20 +115,30 @@ def paths_of(route: Route, given: Mapping[str, str]) -> list[str]:
     return found
 
 
-def cases(route: Route, given: Mapping[str, str]) -> Iterator[Case]:
-    """Every method of a route with every body, and a method that it does not have."""
+def cases(route: Route, given: Mapping[str, str], *, thorough: bool = True) -> Iterator[Case]:
+    """Every method of a route, with every body and for every type of repo, and a method that it has not.
+
+    Not `thorough`: each method once.
+    """
+    paths = paths_of(route, given)
     methods = sorted(route.methods or ())
-    for path in paths_of(route, given):
-        for method in [*methods, "PATCH"]:
-            for kind, body in _bodies(route, method):
+    if thorough:
+        methods.append("TRACE")
+    elif {"GET", "PATCH"} <= set(methods):
+        methods = ["GET", "POST"]  # what is not offered, by any method
+    for path in paths if thorough else paths[:1]:
+        for method in methods:
+            bodies = _bodies(route, method)
+            for kind, body in bodies if thorough else bodies[:1]:
                 yield Case(method, route.path, path, kind, body)
 
 
 def _bodies(route: Route, method: str) -> tuple[tuple[str, bytes], ...]:
     if method in ("GET", "HEAD"):
         return (("", b""),)
-    end = _PARAMETER.sub("{}", route.path.partition("{name:segment}")[2])
-    if method not in (route.methods or ()) or _WITHOUT_ACT.search(end):
+    before, name, tail = route.path.partition("{name:segment}")
+    end = _PARAMETER.sub("{}", tail)
+    if not name or method not in (route.methods or ()) or _WITHOUT_ACT.search(end):
         return ((_JSON, b"{}"),)
     assert end in BODIES or method == "DELETE", f"tests/attack/route_table.py: add a body for {route.path}"
     return (*BODIES.get(end, ()), (_JSON, b"{}"), (_JSON, b"[]"))

@@ -38,6 +38,11 @@ def told(answer: Answer, name: str) -> tuple[int, dict[str, str], bytes]:
     return answer.status, {key: value.replace(name, "NAME") for key, value in headers.items()}, body
 
 
+def is_page(case: Case) -> bool:
+    """Whether the answer may be a page for people."""
+    return case.method in ("GET", "HEAD") and not case.target.startswith("/api/")
+
+
 def ask(arena: Arena, case: Case, name: str, by: str | None, accept: str = "*/*", query: str = "") -> Answer:
     target = case.target.replace("/hidden", f"/{name}", 1)
     headers = [("accept", accept), ("user-agent", "test")]
@@ -50,17 +55,18 @@ def ask(arena: Arena, case: Case, name: str, by: str | None, accept: str = "*/*"
 def test_on_every_route_that_names_a_repo(arena: Arena, by: str | None):
     before = arena.refs()
     asked = 0
+    thorough = by in {None, "bob"}
     for route in repo_routes(arena.app):
-        for case in cases(route, {}):
-            for accept in ACCEPTS if case.method in ("GET", "HEAD") else ACCEPTS[:1]:
+        for case in cases(route, {}, thorough=thorough):
+            for accept in ACCEPTS if thorough and is_page(case) else ACCEPTS[:1]:
                 missing = ask(arena, case, "absent", by, accept)
                 formed(missing)
                 assert missing.status >= 400, case
-                for name in ("hidden", "former", "latter"):
+                for name in ("hidden", "former") if thorough else ("hidden",):
                     found = ask(arena, case, name, by, accept)
                     assert told(found, name) == told(missing, "absent"), (case, name)
                     asked += 1
-    assert asked > 1000
+    assert asked > (1000 if thorough else 100)
     assert arena.refs() == before
 
 
@@ -81,21 +87,28 @@ QUERIES = {
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())
 def test_whatever_the_query_says(arena: Arena, query: str):
     for route in repo_routes(arena.app):
-        for case in cases(route, {}):
+        for case in cases(route, {}, thorough=False):
             missing = ask(arena, case, "absent", "bob", query=query)
             assert told(ask(arena, case, "hidden", "bob", query=query), "hidden") == told(
                 missing, "absent"
             ), case
 
 
-REVISIONS = ("side", "v1", "refs%2Fheads%2Fside", "refs/heads/main", "refs%2Fpr%2F1", "absent")
+PLACES = {
+    "a branch": ("side", "README.md"),
+    "a tag": ("v1", "model.safetensors"),
+    "a full ref in one segment": ("refs%2Fheads%2Fside", "dir"),
+    "a full ref in three": ("refs/heads/main", "dir/inner.txt"),
+    "a pull request": ("refs%2Fpr%2F1", ""),
+    "nothing": ("absent", "absent"),
+}
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize("path", ["README.md", "model.safetensors", "dir", "dir/inner.txt", ""])
-def test_whatever_lies_there(arena: Arena, revision: str, path: str):
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+def test_whatever_lies_there(arena: Arena, place: tuple[str, str]):
+    given = {"revision": place[0], "path": place[1]}
     for route in repo_routes(arena.app):
-        for case in cases(route, {"revision": revision, "path": path}):
+        for case in cases(route, given, thorough=False):
             missing = ask(arena, case, "absent", "bob")
             assert told(ask(arena, case, "hidden", "bob"), "hidden") == told(missing, "absent"), case
 
@@ -104,7 +117,7 @@ def test_ids_of_private_revisions_open_nothing(arena: Arena):
     head = arena.ask("GET", "/api/models/alice/hidden", by="alice").json["sha"]
     for oid in (head, head[:10]):
         for route in repo_routes(arena.app):
-            for case in cases(route, {"revision": oid}):
+            for case in cases(route, {"revision": oid}, thorough=False):
                 missing = ask(arena, case, "absent", "bob")
                 assert told(ask(arena, case, "hidden", "bob"), "hidden") == told(missing, "absent"), case
 
@@ -113,7 +126,7 @@ def test_their_owner_sees_that_they_are_there(arena: Arena):
     """Without this the tests above would also hold for a hub that never finds anything."""
     differing = set()
     for route in repo_routes(arena.app):
-        for case in cases(route, {}):
+        for case in cases(route, {}, thorough=False):
             if case.method in ("GET", "HEAD") and case.body == b"":
                 found, missing = (ask(arena, case, name, "alice") for name in ("hidden", "absent"))
                 if told(found, "hidden") != told(missing, "absent"):
@@ -205,12 +218,11 @@ def test_counts_and_lists_do_not_tell_of_a_further_private_repo(arena: Arena):
         }
 
     before = everything()
+    own = arena.ask("GET", "/api/models?search=hid", by="alice").json
     arena.hide("alice/hiding", data=b"other private bytes\n" * 100)
     arena.work()
     assert everything() == before
-    assert not any(
-        b"hush-hush" in body or b"hidden" in body for _, _, body in before.values() if b"search" in body
-    )
+    assert len(arena.ask("GET", "/api/models?search=hid", by="alice").json) == len(own) + 1
 
 
 def test_a_reader_of_the_organisation_sees_it_and_others_do_not(arena: Arena):

@@ -147,7 +147,7 @@ class Running:
         try:
             out, err = self.process.communicate(self.stdin, timeout_s)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self.process.kill()
             out, err = self.process.communicate()
             raise ClientFailed(f"no end within {timeout_s} s:\n{out[-2000:]}{err[-6000:]}") from None
         return subprocess.CompletedProcess(self.process.args, self.process.returncode, out, err)
@@ -155,3 +155,4 @@ class Running:
     def kill(self) -> None:
         """End it at once, as a power cut or an impatient user would."""
         self.process.kill()
+        self.process.communicate()

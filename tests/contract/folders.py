@@ -90,7 +90,7 @@ def many_small_files(path: Path, count: int) -> Folder:
     """`count` small text files in folders of 20."""
     for number in range(count):
         file = path / f"part-{number // 20:03}" / f"file-{number:04}.{('txt', 'json')[number % 2]}"
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"number": number}), "utf-8")
     return Folder(path, digests(path))
 

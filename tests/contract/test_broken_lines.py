@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from tests.contract.clients import VERSIONS
 from tests.contract.conftest import ClientOf
 from tests.contract.folders import MIB, Folder, digests, many_small_files, write_noise
 from tests.contract.traffic import Asked, Traffic
@@ -94,3 +96,19 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.1)
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("version", ["client-1", "client-1.19"])
+def test_the_older_way_of_uploading_a_large_folder(client_of: ClientOf, version: str, tmp_path: Path):
+    """Until 2.0 the client had a command for it, which commits in steps and keeps notes in the folder."""
+    client, repo = client_of("alice"), f"alice/steps-{uuid4().hex[:8]}"
+    folder = many_small_files(tmp_path / "folder", 120)
+    write_noise(folder.path / "weights.bin", 2 * MIB, list(VERSIONS).index(version) + 50)
+    client.hf(
+        "upload-large-folder", repo, str(folder.path), "--type", "model", "--no-bars", "--num-workers", "4"
+    )
+    client.hf("download", repo, "--local-dir", str(client.home / "into"))
+    found = digests(client.home / "into")
+    found.pop(".gitattributes")
+    assert found == digests(folder.path)

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from tests.contract.clients import SWITCHES, XET, Client
 from tests.contract.conftest import ClientOf
@@ -94,7 +94,7 @@ def test_a_gated_repo_opens_for_those_who_are_let_in(hub: RunningHub, client_of:
     for client in (other, stranger):
         told = client.hf("download", repo, "file.txt", code=1)
         assert "requires approval" in told
-    granted = httpx.post(
+    granted = httpx2.post(
         f"{hub.url}/api/models/{repo}/user-access-request/grant",
         json={"user": "bob"},
         headers={"Authorization": "Bearer token-of-alice"},

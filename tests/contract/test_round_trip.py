@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from tests.contract.clients import VERSIONS, Client
 from tests.contract.folders import Folder, model_of_200_mb, write_safetensors
@@ -64,7 +64,7 @@ def wait_for_weights(hub: RunningHub, repo: str) -> dict:
     deadline = time.monotonic() + 30
     headers = {"Authorization": "Bearer token-of-alice"}
     while True:
-        described = httpx.get(f"{hub.url}/api/models/{repo}", headers=headers, timeout=10).json()
+        described = httpx2.get(f"{hub.url}/api/models/{repo}", headers=headers, timeout=10).json()
         if described.get("safetensors"):
             return described
         assert time.monotonic() < deadline, f"not examined: {described}"

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from tests.hubs import RunningHub
 
@@ -52,7 +52,7 @@ class Traffic:
 def _settled(hub: RunningHub) -> int:
     """How long the log is once all that was answered before is in it: a request of ours marks the place."""
     mark = f"/settled-{uuid4().hex}"
-    httpx.get(f"{hub.url}{mark}", timeout=10)
+    httpx2.get(f"{hub.url}{mark}", timeout=10)
     deadline = time.monotonic() + 10
     while mark not in (log := hub.log):
         if time.monotonic() > deadline:

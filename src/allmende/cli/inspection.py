@@ -221,7 +221,7 @@ def summarise(root: Path, files: Iterable[Inspected], repo_type: RepoType) -> Js
         "unreadable": sum(file.error is not None for file in listed),
     }
     if root.is_dir():
-        summary |= _declared(root, [file.path for file in listed], repo_type)
+        summary |= _declared(root, [file.path for file in listed if file.error is None], repo_type)
     return summary
 
 

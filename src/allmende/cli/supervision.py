@@ -31,7 +31,7 @@ _TARGET = "allmende.app:factory"
 _CONNECTIONS = 8192
 """Connections that are held at the same time, and that wait to be accepted."""
 _HEADER_TIMEOUT_MS = 60_000
-_STOP_WITHIN_S = 15
+_STOP_WITHIN_S = 10
 _PORT_WAIT_S = 3.0
 _POLL_S = 0.05
 _FIRST_LOOK_AFTER_S = 0.3

@@ -30,6 +30,12 @@ class _Folder:
         self.entries = {entry.name: entry for entry in entries}
         self.folders: dict[str, _Folder] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no file is left in it: git keeps no empty folders."""
+        names = self.entries.keys() | self.folders.keys()
+        return all(name in self.folders and self.folders[name].is_empty for name in names)
+
 
 class TreeEditor:
     """Changes to one tree; nothing is written to the database."""
@@ -44,10 +50,12 @@ class TreeEditor:
         folder = self._root
         for depth, part in enumerate(folders):
             folder = self._enter(folder, part, "/".join(folders[: depth + 1]))
-        if name in folder.folders or (name in folder.entries and folder.entries[name].is_directory):
+        below = self._look(folder, name)
+        if below is not None and not below.is_empty:
             raise PathConflict(
                 f"{path!r} is a folder.", hint="Delete the folder in the same commit, before the file."
             )
+        folder.folders.pop(name, None)
         folder.entries[name] = TreeEntry(name, mode, oid)
 
     def remove(self, path: str, *, folder: bool = False) -> None:

@@ -143,7 +143,7 @@ def actor_of(request: Request, uow: UnitOfWork) -> Actor:
     """Who asks: a bearer token, or a token as the password of basic authentication; nobody without either.
 
     A browser that is signed in may read with its session, so that the links of a page work; never change.
-    Raises CredentialsInvalid, also for two headers: whatever stands before the hub may have checked the other.
+    Raises CredentialsInvalid, also for two headers: a proxy before the hub may have checked the other.
     """
     headers = request.headers.getlist("authorization")
     if len(headers) > 1:

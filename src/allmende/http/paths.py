@@ -68,9 +68,9 @@ class _Revision(_Segment):
 
 
 class _Tail(_Segment):
-    """The rest of the address, slashes and all; may be empty."""
+    """The rest of the address, slashes, line ends and all; may be empty."""
 
-    regex = ".*"
+    regex = r"[\s\S]*"
 
 
 class _RepoTypes(_Segment):

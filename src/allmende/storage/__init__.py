@@ -25,7 +25,7 @@ from allmende.storage.contents import (
 from allmende.storage.durable import make_durable_directory, replace_durably
 from allmende.storage.engine import Database
 from allmende.storage.figures import damaged_contents, outbox_events, stored_contents
-from allmende.storage.migrations import migrate, pending_migrations
+from allmende.storage.migrations import SchemaUnknown, migrate, pending_migrations
 from allmende.storage.schema import Document, Moment, RowId, content, metadata, outbox, possession
 from allmende.storage.signing import LinkExpired, LinkInvalid, LinkSigner, load_secret
 from allmende.storage.unit_of_work import UnitOfWork
@@ -54,6 +54,7 @@ __all__ = [
     "LocalFile",
     "Moment",
     "RowId",
+    "SchemaUnknown",
     "SignedUrl",
     "SizeMismatch",
     "StoredFile",

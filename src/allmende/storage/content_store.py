@@ -178,7 +178,7 @@ class LocalContentStore:
                 os.fsync(file.fileno())
             # Still under the lock: nobody writes between the check of the bytes and their final name.
             location = _location(sha256)
-            publish(path, self.root / location)
+            publish(path, self.root / location, self.root)
         return location
 
     def discard_parts(self, upload_id: str) -> None:
@@ -273,7 +273,7 @@ class LocalContentWriter:
         """See ContentWriter."""
         _check_size(self._received_bytes, self._expected_bytes)
         _check_hash(self._hash.hexdigest(), self._expected)
-        self._file.publish(self._root / self._location)
+        self._file.publish(self._root / self._location, self._root)
         return self._location
 
     def discard(self) -> None:

@@ -24,6 +24,9 @@ __all__ = [
     "sync_directory",
 ]
 
+_synced_folders: set[Path] = set()
+"""Folders that this process has synced into the ones that hold them: some 65,000 for a store at most."""
+
 
 class DurableFile:
     """A file under a temporary name in `temporary`, until `publish` gives it its own.
@@ -53,8 +56,11 @@ class DurableFile:
             while view:
                 view = view[os.write(self._fd, view) :]
 
-    def publish(self, final: Path) -> None:
-        """Sync, rename to `final`, sync its folder: on return the bytes are durable under that name."""
+    def publish(self, final: Path, root: Path) -> None:
+        """Sync, rename to `final`, sync its folder: on return the bytes are durable under that name.
+
+        `root` is a folder above `final` that is durable already.
+        """
         if self._fd is None:
             raise ValueError("the file is closed")
         reach("upload.before_sync")
@@ -62,7 +68,7 @@ class DurableFile:
             os.fsync(self._fd)
         os.close(self._fd)
         self._fd = None
-        publish(self.path, final)
+        publish(self.path, final, root)
 
     def discard(self) -> None:
         """Close and remove the temporary file, if it still is one."""
@@ -72,9 +78,12 @@ class DurableFile:
         self.path.unlink(missing_ok=True)
 
 
-def publish(synced: Path, final: Path) -> None:
-    """Rename a file whose bytes are synced already, and sync the folder it comes to lie in."""
-    make_durable_directory(final.parent)
+def publish(synced: Path, final: Path, root: Path) -> None:
+    """Rename a file whose bytes are synced already, and sync the folder it comes to lie in.
+
+    `root` is a folder above `final` that is durable already; the folders between are made durable.
+    """
+    _make_folders(final, root)
     reach("upload.before_rename")
     os.rename(synced, final)
     reach("upload.before_directory_sync")
@@ -86,7 +95,7 @@ def replace_durably(final: Path, data: bytes) -> None:
     make_durable_directory(final.parent)
     with DurableFile(final.parent) as file:
         file.write(data)
-        file.publish(final)
+        file.publish(final, final.parent)
 
 
 def make_durable_directory(path: Path) -> None:
@@ -96,6 +105,21 @@ def make_durable_directory(path: Path) -> None:
     make_durable_directory(path.parent)
     path.mkdir(mode=0o700, exist_ok=True)
     sync_directory(path.parent)
+
+
+def _make_folders(final: Path, root: Path) -> None:
+    """Create the folders between `root` and `final`, and see that each is synced into the one that holds it.
+
+    A folder that is there already proves nothing: the thread that made it may not have come to syncing it,
+    or a process was killed in between. So each is synced once in the life of this process.
+    """
+    for folder in reversed(final.relative_to(root).parents[:-1]):
+        path = root / folder
+        if path in _synced_folders and path.is_dir():
+            continue
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(path.parent)
+        _synced_folders.add(path)
 
 
 def sync_directory(path: Path) -> None:

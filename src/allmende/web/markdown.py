@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
 from markupsafe import Markup
 from mdit_py_plugins.gfm import gfm_plugin
 
@@ -66,6 +67,10 @@ _DROPPED_WITH_CONTENT = {
     "embed", "iframe", "math", "noscript", "object", "script", "style", "svg", "template", "textarea",
     "title",
 }  # fmt: skip
+
+_ADDRESSES = "gfm_autolink_protocol"
+_BARE_SCHEMES = ("http", "https", "mailto", "xmpp")
+_LONGEST_SCHEME = 8
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _ALLOWED_SCHEMES = ("http:", "https:", "mailto:")
@@ -154,7 +159,31 @@ def _own_pictures_alone(tag: str, attribute: str, value: str) -> str | None:
 def _markdown() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True})
     gfm_plugin(parser)
+    _keep_linear(parser)
     return parser
+
+
+def _keep_linear(parser: MarkdownIt) -> None:
+    """Let the rule for bare addresses look back no further than a scheme is long.
+
+    It searches all text of the paragraph before each colon, which takes quadratic time.
+    """
+    ruler = parser.inline.ruler
+    rule = ruler.getRules("")[ruler.get_active_rules().index(_ADDRESSES)]
+
+    def near(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # as markdown-it calls its rules
+        if silent or state.src[state.pos] != ":":
+            return False
+        pending = state.pending
+        if not pending[-_LONGEST_SCHEME:].endswith(_BARE_SCHEMES):
+            return False
+        if len(pending) > _LONGEST_SCHEME:
+            state.pending = pending[:-_LONGEST_SCHEME]
+            state.pushPending()
+            state.pending = pending[-_LONGEST_SCHEME:]
+        return rule(state, silent)
+
+    ruler.at(_ADDRESSES, near)
 
 
 class _Rewriter(HTMLParser):

@@ -191,9 +191,9 @@ def _signed_in(visit: Visit) -> Actor:
 
 def _require_own_origin(request: Request) -> None:
     """Browsers name the page's origin with every form; a foreign one, or none, is refused."""
-    origin = urlsplit(request.headers.get("origin", ""))
+    scheme, _, host = request.headers.get("origin", "").partition("://")
     own = {urlsplit(base_url(request)).netloc, request.headers.get("host", "")}
-    if origin.scheme not in ("http", "https") or origin.netloc not in own:
+    if scheme not in ("http", "https") or not host or host not in own:
         raise Forbidden(
             "This form was not sent from a page of this hub.",
             hint="Open the page here and send it again.",

@@ -15,7 +15,8 @@ with fs.open(f"{repo}/notes/first.txt", "wb") as file:
 fs.write_text(f"{repo}/notes/second.txt", "second")
 fs.pipe_file(f"{repo}/weights.bin", b"\0" * 100_000)
 
-assert sorted(fs.ls(f"{repo}/notes", detail=False)) == [f"{repo}/notes/first.txt", f"{repo}/notes/second.txt"]
+below = sorted(str(path) for path in fs.ls(f"{repo}/notes", detail=False))
+assert below == [f"{repo}/notes/first.txt", f"{repo}/notes/second.txt"]
 assert fs.glob(f"{repo}/**/*.txt") == [f"{repo}/notes/first.txt", f"{repo}/notes/second.txt"]
 assert fs.info(f"{repo}/weights.bin")["size"] == 100_000
 assert fs.isdir(f"{repo}/notes")

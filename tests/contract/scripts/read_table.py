@@ -7,11 +7,13 @@ from huggingface_hub import HfFileSystem
 from tests.contract.scripts.asking import answer, given
 
 asked = given()
-options = {"block_size": 2**16}
-fs, repo = HfFileSystem(**options), asked["repo"]
+block_bytes = 2**16
+fs, repo = HfFileSystem(block_size=block_bytes), asked["repo"]
 found = fs.glob(f"datasets/{repo}/**/*.parquet")
 size = fs.info(found[0])["size"]
-column = pd.read_parquet(f"hf://{found[0]}", columns=["c3"], storage_options=options)["c3"]
+column = pd.read_parquet(f"hf://{found[0]}", columns=["c3"], storage_options={"block_size": block_bytes})[
+    "c3"
+]
 with fs.open(found[1]) as file:
     group = pyarrow.parquet.ParquetFile(file).read_row_group(1, columns=["c3"])
 revision = asked["pull"].replace("/", "%2F")

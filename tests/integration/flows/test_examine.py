@@ -384,7 +384,7 @@ def test_an_interrupted_examination_goes_on_where_it_was(
 def test_a_dataset_has_no_facts_of_models(
     make_repo: MakeRepo, alice: Actor, publish: Publish, run_jobs: RunJobs, facts_of: FactsOf
 ) -> None:
-    data = make_repo(alice, "data", type="dataset")
+    data = make_repo(alice, "data", kind="dataset")
     head = publish(data, model__safetensors=safetensors(a=(6,)), config__json=CONFIG)
     run_jobs()
     assert set(facts_of(data, head)) == {"files", "examined"}

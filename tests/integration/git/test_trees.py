@@ -114,3 +114,18 @@ def test_objects_are_read_only_through_a_repo_that_owns_them(database: Database)
         assert not owns(uow, RepoId(2), blob.oid)
         with pytest.raises(ObjectNotFound):
             read_blob(uow, RepoId(2), blob.oid)
+
+
+def test_a_file_may_stand_where_a_folder_was_emptied(database: Database) -> None:
+    with database.write() as uow:
+        root = build(uow, {"a/b/1": b"1", "a/2": b"2"})
+        editor = TreeEditor(uow, root)
+        blob = blob_object(b"3")
+        editor.remove("a/b/1")
+        with pytest.raises(PathConflict):
+            editor.put("a", blob.oid)
+        editor.remove("a/2")
+        editor.put("a", blob.oid)
+        oid, trees = editor.write()
+        write_objects(uow, REPO, [blob, *trees])
+        assert files_of(uow, oid) == {"a": b"3"}

@@ -30,8 +30,8 @@ Upload = Callable[[Actor, bytes], Sha256]
 @pytest.fixture
 def make_repo(database: Database, queue: SqlJobQueue) -> MakeRepo:
     def make(
-        actor: Actor, name: str = "model", *, private: bool | None = None, type: RepoType = "model"
-    ) -> Repo:  # noqa: A002
+        actor: Actor, name: str = "model", *, private: bool | None = None, kind: RepoType = "model"
+    ) -> Repo:
         namespace, _, short = name.rpartition("/")
         assert actor.account is not None
         with database.write() as uow:
@@ -39,7 +39,7 @@ def make_repo(database: Database, queue: SqlJobQueue) -> MakeRepo:
                 uow,
                 queue,
                 actor,
-                type,
+                kind,
                 namespace or actor.account.name,
                 short,
                 private=private,

@@ -63,7 +63,7 @@ def test_names_differ_in_more_than_case(database: Database, alice: Actor, make_r
     make_repo(alice, "Model")
     with pytest.raises(RepoExists, match="A model repository called alice/Model already exists"):
         make_repo(alice, "mODEL")
-    make_repo(alice, "mODEL", type="dataset")
+    make_repo(alice, "mODEL", kind="dataset")
     with database.read() as uow:
         assert readable_repo(uow, ANONYMOUS, "model", "ALICE/model").full_name == "alice/Model"
 
@@ -226,7 +226,7 @@ def test_lists_page_without_gaps(
             after = None
             while True:
                 with database.read() as uow:
-                    query = RepoQuery("model", order=order, descending=descending, limit=3, after=after)  # type: ignore[arg-type]
+                    query = RepoQuery("model", order=order, descending=descending, limit=3, after=after)
                     page = list_repos(uow, ANONYMOUS, query)
                 seen += [repo.name for repo in page.repos]
                 after = page.next

@@ -17,6 +17,7 @@ from allmende.jobs import tables as of_jobs
 from allmende.registry import tables as of_registry
 from allmende.storage import (
     Database,
+    SchemaUnknown,
     UnitOfWork,
     add_content,
     content,
@@ -46,6 +47,13 @@ def test_migrate_twice_changes_nothing(database: Database) -> None:
 
 def test_an_empty_database_has_pending_migrations(tmp_path: Path) -> None:
     assert pending_migrations(Database(f"sqlite:///{tmp_path / 'empty.db'}"))
+
+
+def test_a_newer_schema_is_left_alone(database: Database) -> None:
+    with database.write() as uow:
+        uow.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaUnknown, match="9999"):
+        migrate(database)
 
 
 def test_commits_survive_a_power_cut_by_their_pragmas(database: Database) -> None:

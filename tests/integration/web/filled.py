@@ -216,9 +216,7 @@ def commit(
     remove: tuple[str, ...] = (),
 ) -> GitOid:
     """Remove files, and folders (their names end in a slash); then add small and large files."""
-    operations: list[Operation] = [
-        Remove(path.rstrip("/"), folder=path.endswith("/")) for path in remove
-    ]
+    operations: list[Operation] = [Remove(path.rstrip("/"), folder=path.endswith("/")) for path in remove]
     operations += [AddFile(path, data) for path, data in files.items()]
     for path, data in (large or {}).items():
         sha256 = Sha256(hashlib.sha256(data).hexdigest())

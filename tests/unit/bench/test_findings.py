@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.findings import Finding, percentile, report, table, versus
+from bench.findings import Finding, Series, percentile, report, table, versus
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ def test_a_goal_is_met_up_to_its_edge(value, sense, is_met):
 
 
 def test_a_ratio_is_that_of_medians_and_one_slow_round_does_not_move_it():
-    found = versus("download", "what", 1.1, [2.0, 2.2, 60.0], [2.0, 2.0, 2.0])
+    found = versus("download", "what", 1.1, Series([2.0, 2.2, 60.0]), Series([2.0, 2.0, 2.0]))
     assert found.value == pytest.approx(1.1)
     assert found.details["ratio_of_minima"] == pytest.approx(1.0)
     assert found.details["hub_s"] == [2.0, 2.2, 60.0]

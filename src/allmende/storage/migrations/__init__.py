@@ -8,16 +8,30 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from allmende.errors import AllmendeError
 from allmende.storage.engine import Database
 
-__all__ = ["migrate", "pending_migrations"]
+__all__ = ["SchemaUnknown", "migrate", "pending_migrations"]
 
 _HERE = Path(__file__).parent
 
 
+class SchemaUnknown(AllmendeError):
+    """The database has a schema that this version does not know: a newer version made it."""
+
+    code = "schema_unknown"
+
+
 def migrate(database: Database) -> None:
-    """Bring the database to the newest schema; does nothing when it is there already."""
+    """Bring the database to the newest schema; nothing happens when it is there. Raises SchemaUnknown."""
+    known = {script.revision for script in ScriptDirectory(str(_HERE)).walk_revisions()}
     with database.write() as uow:
+        current = MigrationContext.configure(uow.connection).get_current_revision()
+        if current is not None and current not in known:
+            raise SchemaUnknown(
+                f"The database has the schema {current}, which this version of Allmende does not know.",
+                hint="Run the version that made it, or a newer one; or restore a backup of the older data.",
+            )
         command.upgrade(_config(uow.connection), "head")
 
 
