@@ -30,7 +30,7 @@ environment.build("first")
 
 def measure_memory(place: Place, _rounds: int) -> list[Finding]:
     """All processes of a hub that has just started: proportional set size, summed, after ten idle seconds."""
-    with HubProcess(data=place.folder / "idle", log=place.folder / "idle.log") as hub:
+    with HubProcess(data=place.folder / "idle") as hub:
         time.sleep(_IDLE_S)
         idle = memory_mb(hub.pid)
     worked = memory_mb(place.hub.pid)
@@ -50,9 +50,7 @@ def measure_first_upload(place: Place, _rounds: int) -> list[Finding]:
     installed = time.perf_counter()
     programs = place_of_sources / ".venvs" / "first" / "bin"
     token = f"hf_{secrets.token_urlsafe(24)}"
-    hub = HubProcess(
-        data=place.folder / "first", log=place.folder / "first.log", python=str(programs / "python")
-    )
+    hub = HubProcess(data=place.folder / "first", python=str(programs / "python"))
     hub.apply({"users": [{"name": OWNER, "fullname": "Bench", "token": token, "token_role": "write"}]})
     with hub:
         served = time.perf_counter()

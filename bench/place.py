@@ -78,7 +78,6 @@ def open_place() -> Iterator[Place]:
         # What an upload leaves is to be collectable at once, or the rounds would fill the memory.
         hub = HubProcess(
             data=folder / "hub",
-            log=folder / "hub.log",
             environment={"ALLMENDE_UNREFERENCED_GRACE_S": "0"},
         )
         hub.apply({"users": [{"name": OWNER, "fullname": "Bench", "token": token, "token_role": "write"}]})

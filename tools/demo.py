@@ -60,7 +60,7 @@ def _demonstrate(folder: Path, *, oneshot: bool) -> int:
         signal.signal(signal.SIGALRM, _too_long)
         signal.alarm(ONESHOT_LIMIT_S)
     port = 0 if oneshot or not _is_free(PORT) else PORT
-    hub = HubProcess(data=folder / "hub", log=folder / "hub.log", port=port)
+    hub = HubProcess(data=folder / "hub", port=port)
     scene = Scene(folder=folder, hub=hub)
     hub.apply(scene.people())
     with hub:
@@ -81,7 +81,7 @@ def _wait_for_end(hub: HubProcess) -> None:
     """Until Ctrl-C; raises DemoFailed when the hub ends before."""
     while hub.is_running:
         time.sleep(0.5)
-    raise DemoFailed(f"the hub ended by itself; {hub.log} may say why")
+    raise DemoFailed(f"the hub ended by itself; {hub.log_file} may say why")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A hub in a process of its own, started and ended as an operator would: for the demonstration and the bench.
+"""A hub in a process of its own, started and ended as an operator would: for demonstration, bench and tests.
 
 Needs nothing but the standard library and an interpreter that has allmende.
 """
@@ -34,12 +34,15 @@ class HubFailed(Exception):
 
 @dataclass
 class HubProcess:
-    """`allmende serve` on one data folder. As a context manager it is gone when the block ends."""
+    """`allmende serve` on one data folder. As a context manager it is gone when the block ends.
+
+    It prints into `<data>.log` beside the folder. Started again, it takes the port that it had.
+    """
 
     data: Path
-    log: Path
-    port: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    port: int = 0
     python: str = sys.executable
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
@@ -54,6 +57,16 @@ class HubProcess:
         self.stop()
 
     @property
+    def log_file(self) -> Path:
+        """Where it prints."""
+        return self.data.with_name(f"{self.data.name}.log")
+
+    @property
+    def log(self) -> str:
+        """Everything that it has printed so far."""
+        return self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
+
+    @property
     def pid(self) -> int:
         """The main process; it leads a group of its own. Raises HubFailed when none was started."""
         if self.process is None:
@@ -65,8 +78,8 @@ class HubProcess:
         """Whether the main process lives."""
         return self.process is not None and self.process.poll() is None
 
-    def command(self, *arguments: str, stdin: str = "") -> str:
-        """Run an `allmende` command on this data and return what it printed; raises HubFailed."""
+    def command(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
+        """Run an `allmende` command on this data; what it printed. Raises HubFailed, with `check`."""
         done = subprocess.run(
             [self.python, "-m", "allmende", *arguments],
             env=self._environment(),
@@ -76,22 +89,27 @@ class HubProcess:
             check=False,
             timeout=_COMMAND_S,
         )
-        if done.returncode:
-            raise HubFailed(f"allmende {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
+        if check and done.returncode:
+            words = " ".join(arguments)
+            raise HubFailed(f"allmende {words} ended with {done.returncode}:\n{done.stderr}{done.stdout}")
         return done.stdout
 
     def apply(self, people: Mapping[str, Any]) -> None:
         """Make the accounts exist, server running or not; applying the same again changes nothing."""
         self.command("admin", "apply", "-", stdin=json.dumps(people))
 
-    def start(self) -> None:
-        """Start serving; returns when the hub says that it is ready, raises HubFailed if it does not."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        seen = len(self._printed())
-        with self.log.open("ab") as log:
+    def start(self, wrapper: tuple[str, ...] = ()) -> None:
+        """Start serving; returns when the hub says that it is ready, raises HubFailed if it does not.
+
+        `wrapper` is a command to run it under, such as a tracer.
+        """
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        port = self.url.rpartition(":")[2] or str(self.port)
+        seen = len(self.log)
+        with self.log_file.open("ab") as log:
             # A group of its own: Ctrl-C reaches us alone, and we end the hub in order.
             self.process = subprocess.Popen(
-                [self.python, "-m", "allmende", "serve", "--port", str(self.port)],
+                [*wrapper, self.python, "-m", "allmende", "serve", "--port", port, *self.options],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -101,25 +119,43 @@ class HubProcess:
         try:
             self.url = self._wait_until_ready(self.process, seen)
         except BaseException:
-            self._kill(self.process)
+            self.kill()
             raise
 
     def stop(self) -> None:
-        """End it in order, and by force what is left after that; no process of it remains."""
-        process, self.process = self.process, None
-        if process is None:
+        """End it as an operator would, and by force what is left after that; no process of it remains.
+
+        Raises HubFailed when force was needed.
+        """
+        if self.process is None:
             return
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            print(f"The hub did not stop within {_STOP_S:.0f} s and was killed.", file=sys.stderr)
-        self._kill(process)
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise HubFailed(
+                    f"the hub did not stop within {_STOP_S:.0f} s:\n{self.log[-_LOG_SHOWN_CHARS:]}"
+                ) from None
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill with -9, the whole process group: as in a power cut."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):  # all of the group may be gone already
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(_STOP_S)
+
+    def answers(self) -> bool:
+        """Whether it is ready for requests."""
+        return bool(self.url) and _is_ready(self.url)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], seen: int) -> str:
         deadline = time.monotonic() + _START_S
         while True:
-            printed = self._printed()[seen:]
+            printed = self.log[seen:]
             found = _ADDRESS.search(printed)
             if found is not None and _is_ready(found[1].rstrip("/")):
                 return found[1].rstrip("/")
@@ -127,18 +163,9 @@ class HubProcess:
                 raise HubFailed(f"the hub did not start:\n{printed[-_LOG_SHOWN_CHARS:]}")
             time.sleep(0.05)
 
-    def _printed(self) -> str:
-        return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
-
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ALLMENDE_")}
         return {**inherited, "ALLMENDE_DATA": str(self.data), **self.environment}
-
-    @staticmethod
-    def _kill(process: subprocess.Popen[bytes]) -> None:
-        with contextlib.suppress(ProcessLookupError):  # all of the group may be gone already
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(_STOP_S)
 
 
 def _is_ready(url: str) -> bool:

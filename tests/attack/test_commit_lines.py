@@ -130,7 +130,7 @@ def test_a_bomb_is_not_unpacked(arena: Arena, coding: str):
 def test_a_body_that_breaks_off_changes_nothing(arena: Arena):
     before = arena.refs(), arena.state()
     answer = post(arena, [HEADER, FILE], cut=True)
-    assert answer.status == 0
+    refused(answer, 400, code="body_broken_off")
     assert (arena.refs(), arena.state()) == before
 
 

@@ -4,7 +4,15 @@ dulwich stays inside this room.
 """
 
 from allmende.git.edit import PathConflict, PathMissing, TreeEditor
-from allmende.git.history import CommitInfo, ancestors, commits_by_prefix, history, read_commit, read_commits
+from allmende.git.history import (
+    CommitInfo,
+    ancestors,
+    commits_by_prefix,
+    history,
+    read_commit,
+    read_commits,
+    recent,
+)
 from allmende.git.objects import (
     DIRECTORY,
     FILE,
@@ -81,6 +89,7 @@ __all__ = [
     "read_commits",
     "read_ref",
     "read_trees",
+    "recent",
     "share_objects",
     "tag_object",
     "tree_object",

@@ -14,7 +14,7 @@ from allmende.git.tables import commit_meta, commit_parent, repo_object
 from allmende.ids import GitOid, RepoId
 from allmende.storage import UnitOfWork, batches
 
-__all__ = ["CommitInfo", "ancestors", "commits_by_prefix", "history", "read_commit", "read_commits"]
+__all__ = ["CommitInfo", "ancestors", "commits_by_prefix", "history", "read_commit", "read_commits", "recent"]
 
 _CACHED_COMMITS = 5000
 _CACHED_CHARS = 2000
@@ -95,6 +95,27 @@ def history(uow: UnitOfWork, start: GitOid, *, skip: int = 0, limit: int | None 
             page.append(oid)
     found = read_commits(uow, page)
     return [found[oid] for oid in page]
+
+
+def recent(uow: UnitOfWork, start: GitOid, limit: int) -> Iterator[CommitInfo]:
+    """At most `limit` of the commits that `start` descends from, itself first, by time.
+
+    Reads no more of the history than it yields, however long that is. Where the clocks of two commits
+    disagree, a parent may come before another of its children.
+    """
+    first = read_commit(uow, start)
+    seen = {start}
+    ready = [(-first.at.timestamp(), 0, first)]
+    for _ in range(limit):
+        if not ready:
+            return
+        _when, _serial, commit = heapq.heappop(ready)
+        yield commit
+        for parent in commit.parents:
+            if parent not in seen:
+                seen.add(parent)
+                found = read_commit(uow, parent)
+                heapq.heappush(ready, (-found.at.timestamp(), len(seen), found))
 
 
 def commits_by_prefix(uow: UnitOfWork, repo_id: RepoId, prefix: str) -> list[GitOid]:

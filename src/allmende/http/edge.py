@@ -48,7 +48,10 @@ class Edge:
             await self._app(scope, receive, answer.send)
         except ClientDisconnect:
             path = header_text(scope["path"])
-            _logger.info("%s %s %s: the client went away", request_id, request.method, path)
+            _logger.info("%s %s %s: the body broke off", request_id, request.method, path)
+            if not answer.started:
+                # Whoever went away does not read it; whoever sent a body against the rules of HTTP does.
+                await error_response(request, BodyBrokenOff())(scope, receive, answer.send)
             return
         except Exception as error:
             if answer.started:  # nothing can be said any more; closing the connection tells the client
@@ -103,6 +106,15 @@ def _request_id(request: Request) -> str:
     """The client's own id for the request where it sends one, so that both sides log the same."""
     given = request.headers.get("x-request-id") or request.headers.get("x-amzn-trace-id") or ""
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+class BodyBrokenOff(BadRequest):
+    """The request ended before its body did, or the body's framing is not HTTP's (RFC 9112, section 7)."""
+
+    code = "body_broken_off"
+
+    def __init__(self) -> None:
+        super().__init__("The body of the request broke off.", hint="Send the request again, to its end.")
 
 
 class InternalFailure(AllmendeError):

@@ -21,10 +21,10 @@ from allmende.git import (
     blob_object,
     commit_object,
     commits_by_prefix,
-    history,
     move_ref,
     read_commit,
     read_ref,
+    recent,
     write_objects,
 )
 from allmende.ids import GitOid, Sha256
@@ -323,7 +323,7 @@ def _find_repeat(change: _Change, head: GitOid, *, parent: GitOid | None) -> Git
     With `parent`: a child of it with the same author, words and resulting tree. Without: the submission
     would change nothing now, and the commit has the same author and words.
     """
-    for commit in history(change.uow, head, limit=_REPEAT_COMMITS):
+    for commit in recent(change.uow, head, _REPEAT_COMMITS):
         if change.uow.now - commit.at > _REPEAT_WINDOW:
             return None
         if not _same_words(commit, change.author, change.submission):

@@ -147,7 +147,7 @@ def test_a_server_process_that_crashes_is_replaced(tmp_path: Path) -> None:
         (first,) = server_of(hub.pid)
         os.kill(first, signal.SIGKILL)
         eventually(lambda: any(child != first for child in server_of(hub.pid)))
-        eventually(lambda: hub._answers(hub.url))
+        eventually(hub.answers)
         assert whoami(hub, "token-of-alice").status_code == 200
 
 
