@@ -6,7 +6,7 @@ A changing route needs a body that would do its act, or it would be refused for 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -39,35 +39,31 @@ SAMPLES: Mapping[str, str] = {
 
 _JSON = "application/json"
 _OBJECT = {"oid": _HASH, "size": 3}
+_Bodies = Mapping[str, Sequence[tuple[str, object]]]
 _LINES = b'{"key":"header","value":{"summary":"s"}}\n{"key":"file","value":{"path":"a","content":"a"}}'
 
-BODIES: Mapping[str, tuple[tuple[str, bytes], ...]] = {
-    key: tuple(
-        (kind, body if isinstance(body, bytes) else json.dumps(body).encode()) for kind, body in several
-    )
-    for key, several in {
-        "/settings": [(_JSON, {"private": True, "gated": "auto"})],
-        "/user-access-request/grant": [(_JSON, {"user": "bob"})],
-        "/paths-info/{}": [
-            ("application/x-www-form-urlencoded", b"paths=config.json&paths=dir&expand=true"),
-            (_JSON, {"paths": ["config.json"], "expand": False}),
-        ],
-        "/branch/{}": [(_JSON, {}), (_JSON, {"startingPoint": "main"})],
-        "/tag/{}": [(_JSON, {"tag": "v2"}), (_JSON, {"tag": "v1", "message": "again"})],
-        "/super-squash/{}": [(_JSON, {"message": "one"})],
-        "/lfs-files/batch": [(_JSON, {"deletions": {"sha": [_HASH], "rewriteHistory": True}})],
-        "/lfs-files/duplicate": [(_JSON, {"target": {"type": "model", "name": "bob/own"}, "files": []})],
-        "/duplicate": [(_JSON, {"repository": "bob/copy"})],
-        "/preupload/{}": [(_JSON, {"files": [{"path": "config.json", "size": 3, "sample": "YWJj"}]})],
-        "/commit/{}": [("application/x-ndjson", _LINES)],
-        "/info/lfs/objects/batch": [
-            (_JSON, {"operation": "upload", "objects": [_OBJECT]}),
-            (_JSON, {"operation": "download", "objects": [_OBJECT]}),
-        ],
-        "/info/lfs/objects/verify": [(_JSON, _OBJECT)],
-        "/info/lfs/locks": [(_JSON, {"path": "config.json"})],
-        "/info/lfs/locks/{}": [(_JSON, {})],
-    }.items()
+BODIES: _Bodies = {
+    "/settings": [(_JSON, {"private": True, "gated": "auto"})],
+    "/user-access-request/grant": [(_JSON, {"user": "bob"})],
+    "/paths-info/{}": [
+        ("application/x-www-form-urlencoded", b"paths=config.json&paths=dir&expand=true"),
+        (_JSON, {"paths": ["config.json"], "expand": False}),
+    ],
+    "/branch/{}": [(_JSON, {}), (_JSON, {"startingPoint": "main"})],
+    "/tag/{}": [(_JSON, {"tag": "v2"}), (_JSON, {"tag": "v1", "message": "again"})],
+    "/super-squash/{}": [(_JSON, {"message": "one"})],
+    "/lfs-files/batch": [(_JSON, {"deletions": {"sha": [_HASH], "rewriteHistory": True}})],
+    "/lfs-files/duplicate": [(_JSON, {"target": {"type": "model", "name": "bob/own"}, "files": []})],
+    "/duplicate": [(_JSON, {"repository": "bob/copy"})],
+    "/preupload/{}": [(_JSON, {"files": [{"path": "config.json", "size": 3, "sample": "YWJj"}]})],
+    "/commit/{}": [("application/x-ndjson", _LINES)],
+    "/info/lfs/objects/batch": [
+        (_JSON, {"operation": "upload", "objects": [_OBJECT]}),
+        (_JSON, {"operation": "download", "objects": [_OBJECT]}),
+    ],
+    "/info/lfs/objects/verify": [(_JSON, _OBJECT)],
+    "/info/lfs/locks": [(_JSON, {"path": "config.json"})],
+    "/info/lfs/locks/{}": [(_JSON, {})],
 }
 """Bodies that would do what the route is for, by the end of its address."""
 
@@ -136,9 +132,13 @@ def cases(route: Route, given: Mapping[str, str], *, thorough: bool = True) -> I
 def _bodies(route: Route, method: str) -> tuple[tuple[str, bytes], ...]:
     if method in ("GET", "HEAD"):
         return (("", b""),)
-    before, name, tail = route.path.partition("{name:segment}")
+    _before, name, tail = route.path.partition("{name:segment}")
     end = _PARAMETER.sub("{}", tail)
     if not name or method not in (route.methods or ()) or _WITHOUT_ACT.search(end):
         return ((_JSON, b"{}"),)
     assert end in BODIES or method == "DELETE", f"tests/attack/route_table.py: add a body for {route.path}"
-    return (*BODIES.get(end, ()), (_JSON, b"{}"), (_JSON, b"[]"))
+    bodies = [
+        (kind, body if isinstance(body, bytes) else json.dumps(body).encode())
+        for kind, body in BODIES.get(end, ())
+    ]
+    return (*bodies, (_JSON, b"{}"), (_JSON, b"[]"))

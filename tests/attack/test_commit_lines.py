@@ -14,6 +14,7 @@ API = "/api/models/alice/repo"
 HEADER = b'{"key":"header","value":{"summary":"s"}}\n'
 FILE = b'{"key":"file","value":{"path":"a.txt","content":"YQ==","encoding":"base64"}}\n'
 DEEP = b"[" * 200_000
+ZEROS = b"0" * 64
 
 BODIES = {
     "nothing": b"",
@@ -62,10 +63,10 @@ BODIES = {
     "hash too short": HEADER + b'{"key":"lfsFile","value":{"path":"a","algo":"sha256","oid":"00"}}\n',
     "hash in capitals": HEADER + b'{"key":"lfsFile","value":{"path":"a","oid":"' + b"A" * 64 + b'"}}\n',
     "hash of another kind": HEADER + b'{"key":"lfsFile","value":{"path":"a","algo":"md5","oid":"'
-    + b"0" * 64 + b'"}}\n',
-    "negative size": HEADER + b'{"key":"lfsFile","value":{"path":"a","size":-1,"oid":"' + b"0" * 64 + b'"}}\n',
-    "size of truth": HEADER + b'{"key":"lfsFile","value":{"path":"a","size":true,"oid":"' + b"0" * 64 + b'"}}\n',
-    "size with a point": HEADER + b'{"key":"lfsFile","value":{"path":"a","size":1.5,"oid":"' + b"0" * 64
+    + ZEROS + b'"}}\n',
+    "negative size": HEADER + b'{"key":"lfsFile","value":{"path":"a","size":-1,"oid":"' + ZEROS + b'"}}\n',
+    "size of truth": HEADER + b'{"key":"lfsFile","value":{"path":"a","size":true,"oid":"' + ZEROS + b'"}}\n',
+    "size with a point": HEADER + b'{"key":"lfsFile","value":{"path":"a","size":1.5,"oid":"' + ZEROS
     + b'"}}\n',
     "packed": gzip.compress(HEADER + FILE),
     "a line without end": HEADER + b'{"key":"file","value":{"path":"a","content":"' + b"a" * 500_000,
@@ -183,6 +184,7 @@ def test_whatever_type_a_field_has(arena: Arena, wanted, with_header):
         assert arena.refs() == before
 
 
+PREUPLOADED = {"path": "a", "size": 1, "sample": "YQ=="}
 CALLS = [
     ("POST", "/api/repos/create", {"name": "new"}),
     ("DELETE", "/api/repos/delete", {"name": "absent"}),
@@ -193,14 +195,19 @@ CALLS = [
     ("POST", f"{API}/tag/main", {"tag": "t", "message": "m"}),
     ("POST", f"{API}/super-squash/absent", {"message": "m"}),
     ("POST", f"{API}/paths-info/main", {"paths": ["a"], "expand": True}),
-    ("POST", f"{API}/preupload/main", {"files": [{"path": "a", "size": 1, "sample": "YQ=="}], "gitIgnore": "x"}),
+    ("POST", f"{API}/preupload/main", {"files": [PREUPLOADED], "gitIgnore": "x"}),
     ("POST", f"{API}/lfs-files/batch", {"deletions": {"sha": ["0" * 64], "rewriteHistory": True}}),
     ("POST", f"{API}/duplicate", {"repository": "alice/copied", "private": True, "visibility": "private"}),
     ("POST", f"{API}/user-access-request/grant", {"user": "bob"}),
     (
         "POST",
         "/alice/repo.git/info/lfs/objects/batch",
-        {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": "0" * 64, "size": 1}], "hash_algo": "sha256"},
+        {
+            "operation": "upload",
+            "transfers": ["basic"],
+            "objects": [{"oid": "0" * 64, "size": 1}],
+            "hash_algo": "sha256",
+        },
     ),
     ("POST", "/alice/repo.git/info/lfs/objects/verify", {"oid": "0" * 64, "size": 1}),
 ]  # fmt: skip

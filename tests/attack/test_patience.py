@@ -92,7 +92,7 @@ YAML = {
     "many anchors": "\n".join(f"k{number}: &a{number} v" for number in range(50_000)),
     "tags": "tags: [" + ", ".join(f"t{number}" for number in range(100_000)) + "]",
     "a list of base models": "base_model: [" + ", ".join(f"a/b{number}" for number in range(50_000)) + "]",
-    "types turned round": "tags: {a: b}\nlicense: [mit]\nlanguage: 7\nbase_model: {}\nmodel-index: x\nmodels: true",
+    "types turned round": "tags: {a: b}\nlicense: [mit]\nlanguage: 7\nbase_model: {}\nmodel-index: x",
     "bytes": "a: \x07\x1b\x00",
     "folded": "a: >\n" + " x\n\n" * 100_000,
 }  # fmt: skip
@@ -201,12 +201,16 @@ WEIGHTS = {
     "turned.safetensors": one(data_offsets=[4, 0]),
     "unknown-type.safetensors": one(dtype="F" * 10_000),
     "type-of-a-list.safetensors": one(dtype=["F32"]),
-    "half-a-pair.safetensors": safetensors(b'{"\\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', data=b"1234"),
+    "half-a-pair.safetensors": safetensors(
+        b'{"\\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', data=b"1234"
+    ),
     "many.safetensors": safetensors(
-        json.dumps({f"t{number}": tensor(data_offsets=[0, 0], shape=[0]) for number in range(50_000)}).encode()
+        json.dumps({f"t{n}": tensor(data_offsets=[0, 0], shape=[0]) for n in range(50_000)}).encode()
     ),
     "metadata.safetensors": safetensors(json.dumps({"__metadata__": {"a": {"b": []}}}).encode()),
-    "a-gigabyte-of-metadata.safetensors": safetensors(json.dumps({"__metadata__": {"a": "x" * 2_000_000}}).encode()),
+    "large-metadata.safetensors": safetensors(
+        json.dumps({"__metadata__": {"a": "x" * 2_000_000}}).encode()
+    ),
     "short.gguf": b"GGUF",
     "no-version.gguf": b"GGUF" + b"\xff" * 4,
     "many-tensors.gguf": GGUF + struct.pack("<QQ", 2**63, 0),
@@ -253,7 +257,7 @@ def test_examining_ends_and_says_why(arena: Arena, name: str, way: str):
     formed(answer)
     if name.endswith((".safetensors", ".gguf")) and name not in {
         "many.safetensors",
-        "a-gigabyte-of-metadata.safetensors",
+        "large-metadata.safetensors",
     }:
         assert "safetensors" not in info.json
         assert "gguf" not in info.json

@@ -154,12 +154,12 @@ class Parts:
         entry = arena.batch(API, sha256(self.data), len(self.data), transfers=["multipart"])
         self.action = entry["actions"]["upload"]
 
-    def send(self, number: int, data: bytes | None = None, **more):
+    def send(self, number: int, data: bytes | list[bytes] | None = None, **more):
         own = self.data[(number - 1) * PART : number * PART] if data is None else data
         return self.arena.ask("PUT", target_of(self.action["header"][str(number)]), body=own, **more)
 
     def complete(self, etags: dict[int, str], **more):
-        parts = [{"partNumber": number, "etag": etag} for number, etag in etags.items()]
+        parts: object = [{"partNumber": number, "etag": etag} for number, etag in etags.items()]
         body = {"oid": sha256(self.data), "parts": parts, **more}
         return self.arena.ask("POST", target_of(self.action["href"]), json=body)
 
@@ -190,7 +190,8 @@ def test_parts_that_do_not_fit_together(arena: Arena):
     for wrong in ({}, {1: etags[1]}, {**etags, 4: "x"}, {1: etags[2], 2: etags[1], 3: etags[3]}):
         refused(upload.complete(wrong), 400, code="part_mismatch")
     refused(upload.complete(etags, oid="0" * 64), 400, code="oid_mismatch")
-    for parts in (7, None, {}, [7], [{"partNumber": 10**30, "etag": "x"}], [{"partNumber": 1}]):
+    nonsense: list[object] = [7, None, {}, [7], [{"partNumber": 10**30, "etag": "x"}], [{"partNumber": 1}]]
+    for parts in nonsense:
         refused(upload.complete({}, parts=parts), 400)
     assert upload.complete(etags).status == 200
 

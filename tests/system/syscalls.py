@@ -105,15 +105,16 @@ class Place:
 def check_upload(calls: list[Call], place: Place, sha256: str, size_bytes: int, client_port: int) -> None:
     """Raises OutOfOrder unless the trace proves: bytes, sync, name, sync of the name, row, sync, answer.
 
-    The connection from `client_port` carried this one upload and nothing else.
+    The connection from `client_port` carried nothing but the request that ended this upload.
     """
-    final = place.contents / sha256[:2] / sha256[2:4] / sha256
+    location = f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    final = place.contents / location
     named = _one(calls, lambda call: call.name in RENAMES and call.names[-1] == str(final), "rename to it")
     temporary = named.names[0]
     written = [call for call in calls if call.name in WRITES and call.path == temporary]
     if sum(int(call.result or 0) for call in written) != size_bytes:
         raise OutOfOrder(f"the trace does not show {size_bytes} bytes written to {temporary}")
-    row = _first_row(calls, place, sha256)
+    row = _first_row(calls, place, location)
     _require_sync(calls, temporary, max(call.ended for call in written), named.began)
     _require_sync(calls, str(final.parent), named.ended, row.began)
     folder = final.parent

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.hubs import RunningHub
+from tests.system.publisher import RARE_SIZES, SETTINGS
 from tests.system.syscalls import OutOfOrder, Place, check_commit, check_upload, command, read_trace
 from tests.system.wire_client import Publication, WireClient, sha256_of
 
@@ -20,7 +21,8 @@ SHA = "85" + "25" + "f" * 60
 OID = "ab" * 20
 PLACE = Place(Path("/d/contents"), Path("/d/allmende.db-wal"))
 PART = "/d/contents/incoming/e1.part"
-FINAL = f"/d/contents/85/25/{SHA}"
+LOCATION = f"85/25/{SHA}"
+FINAL = f"/d/contents/{LOCATION}"
 CLIENT = f"TCP:[127.0.0.1:8080->127.0.0.1:{PORT}]"
 
 UPLOAD = {
@@ -35,13 +37,13 @@ UPLOAD = {
     "sync_parent": "10 fsync(27</d/contents/85>) = 0",
     "rename": f'10 rename("{PART}", "{FINAL}") = 0',
     "sync_folder": "10 fsync(27</d/contents/85/25>) = 0",
-    "row": f'10 pwrite64(24</d/allmende.db-wal>, "\\0\\7{SHA}\\0", 4096, 24) = 4096',
+    "row": f'10 pwrite64(24</d/allmende.db-wal>, "\\0\\7{LOCATION}\\0", 4096, 24) = 4096',
     "commit_frame": '10 pwrite64(24</d/allmende.db-wal>, "\\0\\0\\0F", 24, 4120) = 24',
     "sync_database": "10 fdatasync(24</d/allmende.db-wal>) = 0",
     "other_client": '11 writev(25<TCP:[127.0.0.1:8080->127.0.0.1:1]>, [{iov_base="HTTP/1.1 200"}], 1) = 12',
     "answer": f'11 writev(26<{CLIENT}>, [{{iov_base="HTTP/1.1 200 OK\\r\\n\\r\\n", iov_len=19}}], 1) = 19',
 }
-COMMIT = {name: line.replace(SHA, OID) for name, line in UPLOAD.items() if list(UPLOAD).index(name) > 10}
+COMMIT = {name: line.replace(LOCATION, OID) for name, line in UPLOAD.items() if list(UPLOAD).index(name) > 10}
 
 NEEDED = (
     "sync_log_name", "write_1", "write_2", "sync_file", "sync_root", "sync_parent", "rename", "sync_folder",
@@ -110,7 +112,7 @@ def test_a_sync_that_failed_or_goes_on_proves_nothing(name):
 def traced(tmp_path: Path, require_tool: Callable[[str], str]):
     """A hub under strace; leaving it alone ends both."""
     require_tool("strace")
-    hub = RunningHub(tmp_path / "data", options=("--workers", "0"))
+    hub = RunningHub(tmp_path / "data", environment=SETTINGS, options=("--workers", "0"))
     hub.start(wrapper=command(tmp_path / "trace"))
     try:
         yield hub
@@ -129,12 +131,13 @@ def end(hub: RunningHub) -> list[str]:
 
 def test_upload_and_commit_are_durable_before_they_are_answered(traced):
     place = Place(traced.data / "contents", traced.data / "allmende.db-wal")
-    first, second = os.urandom(300_000), os.urandom(5_000_000)
+    first, second, in_parts = (os.urandom(size_bytes) for size_bytes in (300_000, *RARE_SIZES))
+    contents = (first, second, in_parts)
     found_folder = place.contents / sha256_of(second)[:2] / sha256_of(second)[2:4]
     ports: dict[str, int] = {}
     with WireClient(traced.url) as client:
         client.create_repo()
-        actions = client.wanted({sha256_of(data): len(data) for data in (first, second)})
+        actions = client.wanted({sha256_of(data): len(data) for data in contents})
     # A folder that is there may have been made by a thread that has not come to syncing it: the hub must not
     # rely on that.
     found_folder.mkdir(parents=True)
@@ -142,12 +145,18 @@ def test_upload_and_commit_are_durable_before_they_are_answered(traced):
         with WireClient(traced.url) as client:
             ports[sha256_of(data)] = client.port
             client.ask("PUT", actions[sha256_of(data)]["upload"]["href"], data)
-    publication = Publication("both", {"README.md": b"# Both\n"}, {"a.bin": first, "b.bin": second})
+    with WireClient(traced.url) as client:
+        completion = client.upload_parts(in_parts, actions[sha256_of(in_parts)]["upload"])
+    with WireClient(traced.url) as client:
+        ports[sha256_of(in_parts)] = client.port
+        client.ask("POST", actions[sha256_of(in_parts)]["upload"]["href"], completion)
+    large = {"a.bin": first, "b.bin": second, "c.bin": in_parts}
+    publication = Publication("all", {"README.md": b"# All\n"}, large)
     with WireClient(traced.url) as client:
         commit_port = client.port
         answer = client.commit(publication)
     assert answer.status == 200, answer.body
     calls = read_trace(end(traced))
-    for data in (first, second):
+    for data in contents:
         check_upload(calls, place, sha256_of(data), len(data), ports[sha256_of(data)])
     check_commit(calls, place, answer.json["commitOid"], commit_port)

@@ -144,17 +144,21 @@ class WireClient:
         if actions is None:
             return
         upload = actions["upload"]
-        header = dict(upload.get("header", {}))
-        if "chunk_size" not in header:
+        if "chunk_size" not in upload.get("header", {}):
             self.ask("PUT", upload["href"], data, kind="application/octet-stream")
             return
+        self.ask("POST", upload["href"], self.upload_parts(data, upload))
+
+    def upload_parts(self, data: bytes, upload: Mapping[str, Any]) -> bytes:
+        """Send the parts that an upload action names; returns what completes the upload."""
+        header = dict(upload["header"])
         part_bytes = int(header.pop("chunk_size"))
         parts = []
         for number in sorted(map(int, header)):
             part = data[(number - 1) * part_bytes : number * part_bytes]
             answer = self.ask("PUT", header[str(number)], part, kind="application/octet-stream")
             parts.append({"partNumber": number, "etag": answer.headers["ETag"]})
-        self.ask("POST", upload["href"], json.dumps({"oid": oid, "parts": parts}).encode())
+        return json.dumps({"oid": sha256_of(data), "parts": parts}).encode()
 
     def commit(self, publication: Publication, parent: str | None = None) -> Answer:
         """The commit call; returns whatever the hub answers."""

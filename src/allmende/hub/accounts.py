@@ -64,7 +64,7 @@ def whoami(request: Request) -> Response:
             raise Unauthorized("The account came without a token.")
         answer: dict[str, Any] = {
             "type": "user",
-            "id": opaque_account_id(known.id),
+            "id": opaque_account_id(known),
             "name": known.name,
             "fullname": known.fullname,
             "orgs": [_membership(org, role) for org, role in memberships_of(uow, known.id)],
@@ -114,7 +114,7 @@ def organization_overview(request: Request) -> Response:
     with reading_unit(request) as (uow, actor):
         org = _account(uow, request.path_params["organization"], "org")
         answer = {
-            "_id": opaque_account_id(org.id),
+            "_id": opaque_account_id(org),
             "type": "org",
             "name": org.name,
             "fullname": org.fullname,
@@ -148,7 +148,7 @@ def _account(uow: UnitOfWork, name: str, kind: Literal["user", "org"]) -> Accoun
 
 def _person(user: Account) -> dict[str, Any]:
     return {
-        "_id": opaque_account_id(user.id),
+        "_id": opaque_account_id(user),
         "type": "user",
         "user": user.name,
         "fullname": user.fullname,
@@ -158,7 +158,7 @@ def _person(user: Account) -> dict[str, Any]:
 def _membership(org: Account, role: Role) -> dict[str, Any]:
     return {
         "type": "org",
-        "id": opaque_account_id(org.id),
+        "id": opaque_account_id(org),
         "name": org.name,
         "fullname": org.fullname,
         "roleInOrg": role,

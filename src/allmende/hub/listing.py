@@ -126,7 +126,7 @@ def _query(request: Request, of_type: RepoType, most: int | None) -> RepoQuery:
         order=order,
         descending=descending,
         limit=page_size(request, min(size, most or size)),
-        after=position_at(request, int, int),
+        after=position_at(request, int, int, str),
     )
 
 

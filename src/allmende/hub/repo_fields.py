@@ -13,7 +13,6 @@ from allmende.clock import iso
 from allmende.errors import BadRequest
 from allmende.facts import RevisionFacts, revisions_facts
 from allmende.formats import pipeline_tag_of, tags_of
-from allmende.hub.opaque_ids import opaque_repo_id
 from allmende.ids import GitOid, RepoId, RepoType
 from allmende.registry import (
     CardText,
@@ -188,7 +187,7 @@ def _subjects(
 
 
 def _described(subject: _Subject, fields: Collection[str], *, blobs: bool) -> dict[str, Any]:
-    answer: dict[str, Any] = {"_id": opaque_repo_id(subject.repo.id), "id": subject.repo.full_name}
+    answer: dict[str, Any] = {"_id": subject.repo.public_id, "id": subject.repo.full_name}
     if subject.repo.type == "model":
         answer["modelId"] = subject.repo.full_name
     for field in fields:

@@ -13,7 +13,6 @@ from allmende.formats import SPACE_SDKS
 from allmende.http import acting, base_url, reading, reading_unit, services_of, writing_unit
 from allmende.hub.addresses import PREFIX, changeable, readable, readable_files, repo_url
 from allmende.hub.bodies import Body, parsed, visibility
-from allmende.hub.opaque_ids import opaque_repo_id
 from allmende.hub.pages import cursor_of, page_size, paged, position_at
 from allmende.ids import RepoType
 from allmende.registry import (
@@ -114,7 +113,7 @@ def create(request: Request, body: bytes) -> Response:
     return JSONResponse(
         {
             "url": repo_url(request, made),
-            "id": opaque_repo_id(made.id),
+            "id": made.public_id,
             "name": made.full_name,
             "type": made.type,
             "private": made.private,
@@ -216,7 +215,7 @@ def _with_storage(request: Request, uow: UnitOfWork, actor: Actor, namespace: Ac
             author=namespace.name,
             order="updated",
             limit=page_size(request, services_of(request).settings.list_page_size),
-            after=position_at(request, int, int),
+            after=position_at(request, int, int, str),
         ),
     )
     used = storage_of(uow, [repo.id for repo in page.repos])

@@ -74,6 +74,7 @@ from allmende.registry.holdings import (
 from allmende.registry.last_commits import last_commits
 from allmende.registry.listing import (
     Order,
+    Place,
     RepoPage,
     RepoQuery,
     count_by_type,
@@ -164,6 +165,7 @@ __all__ = [
     "Operation",
     "Order",
     "PathInvalid",
+    "Place",
     "Prepared",
     "Received",
     "Ref",

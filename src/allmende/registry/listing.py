@@ -19,6 +19,7 @@ from allmende.storage import UnitOfWork, content
 
 __all__ = [
     "Order",
+    "Place",
     "RepoPage",
     "RepoQuery",
     "count_by_type",
@@ -31,7 +32,15 @@ __all__ = [
 
 _MAX_TAGS_IN_USE = 20_000
 
+_KEY = repo.c.type + "/" + repo.c.full_name_key
+
 Order = Literal["created", "updated", "downloads"]
+
+Place = tuple[int, int, str]
+"""Where a repo stands in a list: what the list is ordered by, when the repo was made, its type and name.
+
+All of that can be seen by whoever sees the repo; row numbers would tell how many repos others have.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class RepoQuery:
     order: Order = "created"
     descending: bool = True
     limit: int = 100
-    after: tuple[int, int] | None = None
+    after: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ class RepoPage:
     """Some repos, and the cursor with which the next ones are had; None at the end."""
 
     repos: list[Repo]
-    next: tuple[int, int] | None
+    next: Place | None
 
 
 def list_repos(uow: UnitOfWork, actor: Actor, query: RepoQuery) -> RepoPage:
@@ -75,16 +84,12 @@ def list_repos(uow: UnitOfWork, actor: Actor, query: RepoQuery) -> RepoPage:
     )
     statement = _filtered(statement, actor, query)
     if query.after is not None:
-        value: Any = query.after[0] if query.order == "downloads" else _moment(query.after[0])
-        beyond = (column < value) if query.descending else (column > value)
-        same = (repo.c.id < query.after[1]) if query.descending else (repo.c.id > query.after[1])
-        statement = statement.where(or_(beyond, and_(column == value, same)))
-    ordering = (column.desc(), repo.c.id.desc()) if query.descending else (column.asc(), repo.c.id.asc())
+        statement = statement.where(_beyond(column, query.after, query))
+    places = (column, repo.c.created_at, _KEY)
+    ordering = [place.desc() if query.descending else place.asc() for place in places]
     rows = uow.all(statement.order_by(*ordering).limit(query.limit + 1))
     repos = [repo_from_row(row) for row in rows[: query.limit]]
-    if len(rows) <= query.limit:
-        return RepoPage(repos, None)
-    return RepoPage(repos, (_position(repos[-1], query.order), repos[-1].id))
+    return RepoPage(repos, _place(repos[-1], query.order) if len(rows) > query.limit else None)
 
 
 def count_repos(uow: UnitOfWork, actor: Actor, repo_type: RepoType) -> int:
@@ -189,10 +194,24 @@ def _own(actor: Actor) -> ColumnElement[bool]:
     )
 
 
-def _position(last: Repo, order: Order) -> int:
-    if order == "downloads":
-        return last.downloads
-    moment = last.created_at if order == "created" else last.updated_at
+def _beyond(column: ColumnElement[Any], after: Place, query: RepoQuery) -> ColumnElement[bool]:
+    """What comes after a place, in the order of the list."""
+    value = after[0] if query.order == "downloads" else _moment(after[0])
+    created = _moment(after[1])
+    if query.descending:
+        within = or_(repo.c.created_at < created, and_(repo.c.created_at == created, after[2] > _KEY))
+        return or_(column < value, and_(column == value, within))
+    within = or_(repo.c.created_at > created, and_(repo.c.created_at == created, after[2] < _KEY))
+    return or_(column > value, and_(column == value, within))
+
+
+def _place(last: Repo, order: Order) -> Place:
+    created = _microseconds(last.created_at)
+    value = {"created": created, "updated": _microseconds(last.updated_at), "downloads": last.downloads}
+    return value[order], created, f"{last.type}/{name_key(last.full_name)}"
+
+
+def _microseconds(moment: datetime) -> int:
     return int(moment.timestamp()) * 1_000_000 + moment.microsecond
 
 

@@ -4,6 +4,7 @@ A private repo looks exactly like a missing one to everybody who may not see it:
 through `readable_repo`, which raises the same error for both.
 """
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ MAIN = "refs/heads/main"
 Gate = Literal["", "auto", "manual"]
 
 _SALT_BYTES = 32
+_PUBLIC_ID_DIGITS = 24
+"""As many as the clients' own examples have; some keep them in columns of that width."""
 
 EXAMINE_PRIORITY = 10
 """Above housekeeping: people wait for what an examination says."""
@@ -88,6 +91,8 @@ class Repo:
     downloads: int
     pipeline_tag: str | None
     library_name: str | None
+    public_id: str
+    """For clients: it stays when the repo is renamed, and tells nothing, such as how many repos there are."""
 
     @property
     def full_name(self) -> str:
@@ -372,4 +377,9 @@ def repo_from_row(row: Row[Any]) -> Repo:
         downloads=row.downloads,
         pipeline_tag=row.pipeline_tag,
         library_name=row.library_name,
+        public_id=_public_id(row.salt or row.full_name.encode()),
     )
+
+
+def _public_id(secret: bytes) -> str:
+    return hashlib.sha256(b"allmende repo " + secret).hexdigest()[:_PUBLIC_ID_DIGITS]

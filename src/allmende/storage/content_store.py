@@ -287,6 +287,7 @@ class LocalPartWriter:
     def __init__(self, path: Path, offset: int) -> None:
         with out_of_space():
             self._fd: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path = path
         self._offset = offset
         try:
             _lock_parts(self._fd, fcntl.LOCK_SH)
@@ -313,6 +314,8 @@ class LocalPartWriter:
             raise ValueError("the part is closed")
         with out_of_space():
             os.fsync(self._fd)
+        # The first part made the file; without its name the bytes are not found again.
+        sync_directory(self._path.parent)
         self.discard()
         return ""
 

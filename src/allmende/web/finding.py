@@ -14,6 +14,7 @@ from allmende.registry import (
     MAIN,
     AccountNotFound,
     Order,
+    Place,
     Repo,
     RepoQuery,
     count_repos,
@@ -34,7 +35,9 @@ _ON_HOME = 8
 _ON_LIST = 30
 _ON_NAMESPACE = 50
 _ORDERS: tuple[Order, ...] = ("updated", "created", "downloads")
-_CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+_CURSOR = re.compile(
+    r"([0-9]{1,18})-([0-9]{1,18})-((?:model|dataset|space)/[a-z0-9_.-]{1,96}/[a-z0-9_.-]{1,96})"
+)
 _MAX_SEARCH_CHARS = 200
 
 
@@ -80,7 +83,7 @@ def repo_lists(repo_type: RepoType) -> Callable[[Visit], Response]:
         with visit.read() as uow:
             found = list_repos(uow, visit.actor, query)
             lines = _lines(uow, found.repos)
-        following = None if found.next is None else visit.address(after=f"{found.next[0]}-{found.next[1]}")
+        following = None if found.next is None else visit.address(after="-".join(map(str, found.next)))
         return visit.render(
             "list.html",
             type=repo_type,
@@ -137,10 +140,10 @@ def _query(visit: Visit, repo_type: RepoType) -> RepoQuery:
     )
 
 
-def _cursor(text: str) -> tuple[int, int] | None:
+def _cursor(text: str) -> Place | None:
     if not text:
         return None
     match = _CURSOR.fullmatch(text)
     if match is None:
         raise BadRequest("The cursor is not valid.", code="cursor_invalid")
-    return int(match[1]), int(match[2])
+    return int(match[1]), int(match[2]), match[3]

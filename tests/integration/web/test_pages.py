@@ -222,7 +222,10 @@ def test_lists_go_on_where_they_ended(services: Services, stranger: Person) -> N
     first = stranger.open("/spaces?author=bob&sort=created")
     following = next(a for t, a, at in Reading(first.text).addresses() if at.get("rel") == "next")
     second = stranger.open(following)
-    names = set(re.findall(r"many-\d\d", first.text)), set(re.findall(r"many-\d\d", second.text))
+    names = (
+        set(re.findall(r'href="[^"?]*/(many-\d\d)"', first.text)),
+        set(re.findall(r'href="[^"?]*/(many-\d\d)"', second.text)),
+    )
     assert (len(names[0]), len(names[1]), len(names[0] | names[1])) == (30, 5, 35)
     assert "First page" in second.text
 
