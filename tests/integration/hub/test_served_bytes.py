@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -56,16 +57,21 @@ def upload_action(client: httpx2.Client, oid: str, size_bytes: int) -> str:
 
 def open_contents(hub: RunningHub) -> int:
     """How many files of the store the hub's processes have open."""
-    count = 0
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.getpgid(int(process.name)) != hub.pid:
-                continue
-            targets = [str(fd.readlink()) for fd in (process / "fd").iterdir()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        count += sum(str(hub.data) in target and "/contents/" in target for target in targets)
-    return count
+    return sum(
+        str(hub.data) in target and "/contents/" in target
+        for process in Path("/proc").glob("[0-9]*")
+        for target in open_files(process, hub.pid)
+    )
+
+
+def open_files(process: Path, group: int) -> Iterator[str]:
+    """What a process of the group has open; what ends while it is looked at is passed over."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        if os.getpgid(int(process.name)) != group:
+            return
+        for descriptor in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):
+                yield str(descriptor.readlink())
 
 
 def incoming(hub: RunningHub) -> int:
@@ -73,7 +79,7 @@ def incoming(hub: RunningHub) -> int:
 
 
 def becomes(value: Callable[[], int], expected: int) -> bool:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 20
     while value() != expected and time.monotonic() < deadline:
         time.sleep(0.05)
     return value() == expected
