@@ -2,28 +2,28 @@
 
 from starlette.routing import Route
 
+from allmende.hub import (
+    accounts,
+    commit,
+    duplicate,
+    info,
+    lfs_batch,
+    lfs_files,
+    lfs_transfer,
+    listing,
+    not_offered,
+    preupload,
+    refs,
+    repos,
+    resolve,
+    tree,
+)
+
 __all__ = ["routes"]
 
 
 def routes() -> list[Route]:
     """The routes; convertors must be registered before. What nothing answers comes last."""
-    from allmende.hub import (
-        accounts,
-        commit,
-        duplicate,
-        info,
-        lfs_batch,
-        lfs_files,
-        lfs_transfer,
-        listing,
-        not_offered,
-        preupload,
-        refs,
-        repos,
-        resolve,
-        tree,
-    )
-
     return [
         *accounts.routes(),
         *repos.routes(),

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, select
 
-from allmende.git import ancestors, list_refs
 from allmende.ids import GitOid, RepoId, Sha256
 from allmende.registry.actors import Actor
 from allmende.registry.errors import RepoGated
@@ -24,7 +23,6 @@ __all__ = [
     "held_content",
     "hold",
     "list_held",
-    "reachable_commits",
     "release",
     "storage_of",
     "usable",
@@ -144,11 +142,6 @@ def storage_of(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, int]
         )
         found.update({RepoId(row.repo_id): int(row.size_bytes) for row in uow.all(query)})
     return found
-
-
-def reachable_commits(uow: UnitOfWork, repo_id: RepoId) -> set[GitOid]:
-    """Every commit that some ref of the repo leads to."""
-    return ancestors(uow, [ref.commit_oid for ref in list_refs(uow, repo_id)])
 
 
 def _may_read_files(uow: UnitOfWork, actor: Actor, repo_id: RepoId) -> bool:

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from allmende.formats import ArraySummary, GgufLimits, read_gguf, read_header
+from allmende.formats import (
+    ArraySummary,
+    GgufHeader,
+    GgufLimits,
+    SafetensorsHeader,
+    read_gguf,
+    read_header,
+)
 
 __all__ = ["HEADER_SUFFIXES", "TensorLine", "WeightHeader", "read_weight_header"]
 
@@ -48,6 +55,10 @@ def read_weight_header(reader: BinaryIO, size_bytes: int, path: str) -> WeightHe
         TensorLine(tensor.name, tensor.dtype, _shape(tensor.shape), tensor.elements)
         for tensor in header.tensors[:_MAX_TENSORS]
     )
+    return _header(header, lines)
+
+
+def _header(header: SafetensorsHeader | GgufHeader, lines: tuple[TensorLine, ...]) -> WeightHeader:
     return WeightHeader(
         _entries(header.metadata),
         len(header.metadata),
@@ -64,14 +75,7 @@ def _gguf(reader: BinaryIO, size_bytes: int) -> WeightHeader:
         TensorLine(tensor.name, tensor.type, _shape(tensor.dims), tensor.elements)
         for tensor in header.tensors[:_MAX_TENSORS]
     )
-    return WeightHeader(
-        _entries(header.metadata),
-        len(header.metadata),
-        lines,
-        len(header.tensors),
-        header.parameters(),
-        header.total,
-    )
+    return _header(header, lines)
 
 
 def _entries(metadata: Mapping[str, object]) -> dict[str, str]:
