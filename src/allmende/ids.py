@@ -13,8 +13,10 @@ __all__ = [
     "RepoType",
     "Sha256",
     "TokenId",
+    "XetHash",
     "is_git_oid",
     "is_sha256",
+    "is_xet_hash",
 ]
 
 Sha256 = NewType("Sha256", str)
@@ -22,6 +24,9 @@ Sha256 = NewType("Sha256", str)
 
 GitOid = NewType("GitOid", str)
 """The SHA-1 of a git object, 40 lowercase hexadecimal digits, as git itself computes it."""
+
+XetHash = NewType("XetHash", str)
+"""A hash of a chunk, xorb or file, 64 lowercase hexadecimal digits as the Xet protocol writes them."""
 
 AccountId = NewType("AccountId", int)
 """A namespace's row: a user or an organisation."""
@@ -40,6 +45,7 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
 COMMIT_OID = re.compile(r"[0-9a-f]{40}")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_XET_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def is_sha256(text: str) -> bool:
@@ -50,3 +56,8 @@ def is_sha256(text: str) -> bool:
 def is_git_oid(text: str) -> bool:
     """Whether `text` has the form of a `GitOid`."""
     return COMMIT_OID.fullmatch(text) is not None
+
+
+def is_xet_hash(text: str) -> bool:
+    """Whether `text` has the form of a `XetHash`."""
+    return _XET_HASH.fullmatch(text) is not None
