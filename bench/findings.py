@@ -50,22 +50,33 @@ class Series:
     cpu_seconds: list[float] = field(default_factory=list)
 
 
-def versus(name: str, what: str, goal: float, ours: Series, theirs: Series) -> Finding:
-    """The ratio of two interleaved series: of their medians, with that of their minima beside it."""
+def versus(
+    name: str,
+    what: str,
+    goal: float,
+    ours: Series,
+    theirs: Series,
+    sides: tuple[str, str] = ("hub", "nginx"),
+) -> Finding:
+    """The ratio of two interleaved series: of their medians, with that of their minima beside it.
+
+    `sides` are what the two are called.
+    """
+    one, other = sides
     return Finding(
         name,
         what,
         median(ours.seconds) / median(theirs.seconds),
-        "x nginx",
+        f"x {other}",
         goal,
         details={
             "ratio_of_minima": min(ours.seconds) / min(theirs.seconds),
-            "hub_median_s": median(ours.seconds),
-            "nginx_median_s": median(theirs.seconds),
-            "hub_s": ours.seconds,
-            "nginx_s": theirs.seconds,
-            "hub_cpu_s": ours.cpu_seconds,
-            "nginx_cpu_s": theirs.cpu_seconds,
+            f"{one}_median_s": median(ours.seconds),
+            f"{other}_median_s": median(theirs.seconds),
+            f"{one}_s": ours.seconds,
+            f"{other}_s": theirs.seconds,
+            f"{one}_cpu_s": ours.cpu_seconds,
+            f"{other}_cpu_s": theirs.cpu_seconds,
         },
     )
 

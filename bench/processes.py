@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["cpu_seconds", "memory_mb"]
+__all__ = ["cpu_seconds", "memory_mb", "peak_memory_mb"]
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _USER_TICKS = 11  # field 14 of proc(5) stat, counted behind the name
@@ -34,6 +34,14 @@ def memory_mb(leader: int) -> dict[str, float]:
     }
 
 
+def peak_memory_mb(leader: int) -> float:
+    """The sum of the largest resident sizes that the living processes of the session ever had, in MB.
+
+    An upper bound of what they had together at any time: pages that they share count once for each.
+    """
+    return sum(_high_water_kib(pid) for pid in _session_of(leader)) * 1024 / 1e6
+
+
 def _session_of(leader: int) -> Iterator[int]:
     for path in Path("/proc").iterdir():
         if path.name.isdigit() and _session(int(path.name)) == leader:
@@ -45,6 +53,11 @@ def _session(pid: int) -> int | None:
         return os.getsid(pid)
     except (ProcessLookupError, PermissionError):
         return None  # gone meanwhile, or somebody else's
+
+
+def _high_water_kib(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def _sizes_kib(pid: int) -> dict[str, int]:

@@ -19,6 +19,7 @@ __all__ = [
     "model_folder",
     "new_repo",
     "settle",
+    "stock_call",
     "thousand_files",
     "upload_folder",
 ]
@@ -64,14 +65,18 @@ def model_folder(folder: Path) -> Path:
     return folder
 
 
-def client_environment(place: Place) -> dict[str, str]:
-    """The process environment for a stock client that talks to this hub and to nobody else."""
+def client_environment(place: Place, *, xet: bool = True, home: Path | None = None) -> dict[str, str]:
+    """The process environment for a stock client that talks to this hub and to nobody else.
+
+    What it remembers is in `home`; in one folder for all if none is given.
+    """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     return {
-        **os.environ,
+        **inherited,
+        **({} if xet else {"HF_HUB_DISABLE_XET": "1"}),
         "HF_ENDPOINT": place.hub.url,
         "HF_TOKEN": place.token,
-        "HF_HOME": str(place.folder / "client"),
-        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(home or place.folder / "client"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -81,11 +86,19 @@ def client_environment(place: Place) -> dict[str, str]:
 
 
 def upload_folder(place: Place, repo: str, folder: Path) -> float:
-    """Upload through the stock client in a process of its own; seconds of the call, its start left out."""
+    """Upload through the stock client, in one commit; seconds of the call.
+
+    Over Xet it would make several commits of a folder.
+    """
+    return stock_call(client_environment(place, xet=False), "upload_folder", repo, str(folder))
+
+
+def stock_call(environment: dict[str, str], *arguments: str) -> float:
+    """A call of `bench.stock_client` in a process of its own; its seconds, the start of Python left out."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.stock_client", repo, str(folder)],
+        [sys.executable, "-m", "bench.stock_client", *arguments],
         cwd=_ROOT,
-        env=client_environment(place),
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

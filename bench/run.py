@@ -22,6 +22,7 @@ from bench.large_files import measure_download, measure_upload
 from bench.place import Place, open_place
 from bench.plain_http import BenchFailed
 from bench.small_answers import measure_commit, measure_model_info, measure_tree
+from bench.xet import measure_xet
 from tools.serving import HubFailed
 
 MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
@@ -30,6 +31,7 @@ MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
     "commit": measure_commit,
     "download": measure_download,
     "upload": measure_upload,
+    "xet": measure_xet,
     "memory": measure_memory,
     "first_upload": measure_first_upload,
 }

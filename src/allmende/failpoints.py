@@ -2,13 +2,14 @@
 
 `reach(name)` costs one dictionary look-up and does nothing, unless the environment variable
 `ALLMENDE_FAILPOINT` holds `name` or `name:n` (the n-th time it is reached, counted from 1): then the
-process dies by SIGKILL on the spot, as in a power cut. Crash tests list `POINTS` and cover every one.
+process dies by SIGKILL on the spot, as in a power cut. Crash tests list `POINTS` and `XET_POINTS` and cover
+every one.
 """
 
 import os
 import signal
 
-__all__ = ["POINTS", "reach"]
+__all__ = ["POINTS", "XET_POINTS", "reach"]
 
 POINTS = (
     "upload.receiving",
@@ -22,6 +23,17 @@ POINTS = (
     "commit.before_database",
     "commit.before_answer",
 )
+
+XET_POINTS = (
+    "xorb.receiving",
+    "shard.rebuilding",
+    "shard.before_record",
+    "shard.before_chunk_map",
+    "shard.before_complete",
+    "shard.before_removal",
+    "shard.before_answer",
+)
+"""Those that only an upload over Xet passes; it passes those of an upload and a commit as well."""
 
 _name, _, _nth = os.environ.get("ALLMENDE_FAILPOINT", "").partition(":")
 _remaining = {_name: int(_nth or "1")} if _name else {}

@@ -74,6 +74,13 @@ class Settings(BaseModel):
     download_ttl_s: int = Field(
         default=3600, ge=10, description="Seconds for which a signed link of a download is valid."
     )
+    xet_reads: bool = Field(
+        default=True,
+        description="Whether files are offered over Xet beside plain HTTP; each repo has a switch too.",
+    )
+    xet_token_ttl_s: int = Field(
+        default=3600, ge=120, description="Seconds for which a token of the Xet store is valid."
+    )
     body_timeout_s: float = Field(
         default=60.0, gt=0, description="Seconds without a byte after which an upload is given up."
     )
@@ -92,6 +99,11 @@ class Settings(BaseModel):
     def database_url(self) -> str:
         """The database to use, the embedded default included."""
         return self.database or f"sqlite:///{self.data.absolute() / 'allmende.db'}"
+
+    @property
+    def xorbs_dir(self) -> Path:
+        """Where uploaded xorbs wait: on the same disk as the contents."""
+        return self.contents_dir / "xorbs"
 
     @property
     def contents_dir(self) -> Path:

@@ -34,6 +34,10 @@ SAMPLES: Mapping[str, str] = {
     "number": "1",
     "topic": "x",
     "file": "x.css",
+    "epoch": "0" * 12,
+    "scope": "public",
+    "prefix": "default",
+    "hash": _HASH,
 }
 """What stands for a parameter where nothing else is wanted."""
 
@@ -55,6 +59,7 @@ BODIES: _Bodies = {
     "/lfs-files/batch": [(_JSON, {"deletions": {"sha": [_HASH], "rewriteHistory": True}})],
     "/lfs-files/duplicate": [(_JSON, {"target": {"type": "model", "name": "bob/own"}, "files": []})],
     "/duplicate": [(_JSON, {"repository": "bob/copy"})],
+    "/discussions": [(_JSON, {"title": "a change", "pullRequest": True}), (_JSON, {"title": "a question"})],
     "/preupload/{}": [(_JSON, {"files": [{"path": "config.json", "size": 3, "sample": "YWJj"}]})],
     "/commit/{}": [("application/x-ndjson", _LINES)],
     "/info/lfs/objects/batch": [
@@ -67,7 +72,7 @@ BODIES: _Bodies = {
 }
 """Bodies that would do what the route is for, by the end of its address."""
 
-_WITHOUT_ACT = re.compile(r"/(discussions|like|likers|user-access-request/\{\}|xet-(read|write)-token/\{\}|"
+_WITHOUT_ACT = re.compile(r"/(like|likers|user-access-request/\{\}|"
     r"resource-group|safetensors-metadata/\{\}|leaderboard|runtime|secrets|variables|hardware|sleeptime|pause|"
     r"restart|dev-mode|volumes|logs/\{\}|discussions/\{\})$")  # fmt: skip
 """What is not offered: it looks at no body."""

@@ -48,7 +48,7 @@ TOKENS = {
 }
 """The Authorization headers, and how they may be answered where the repo is public."""
 
-READS = ("paths-info", "/info/lfs/locks", "/duplicate", "/lfs/objects/")
+READS = ("paths-info", "/info/lfs/locks", "/duplicate", "/lfs/objects/", "/discussions")
 """Routes that change nothing of this repo: whoever may read it may copy it, or propose a change."""
 
 

@@ -2,22 +2,21 @@
 
 Nothing of a client runs inside pytest: what is shown is what a user's shell shows, with the variables that
 `docs/clients.md` asks for and no others. After each call the record of the guard is read, so that a request
-to a foreign host fails the test even where the client swallowed the refusal.
+to a foreign host fails the test even where the client swallowed the refusal. The guard sees Python's sockets;
+those of native code, such as `hf_xet`, are seen by `tracer.py`.
 """
 
 import json
 import os
 import subprocess
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).parent / "scripts"
 GUARD = Path(__file__).parent / "guard"
-
-XET = False
-"""Whether clients use Xet. The one switch: the hub does not speak it yet."""
 
 VERSIONS = {"newest": "2.4.0", "client-1": "1.33.0", "client-1.19": "1.19.0"}
 """The tested versions of huggingface_hub, by the name of the environment they are in."""
@@ -29,6 +28,12 @@ SWITCHES = {
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
 }
 """What keeps clients from phoning elsewhere; see `docs/clients.md`."""
+
+NO_XET = {"HF_HUB_DISABLE_XET": "1"}
+"""What makes a client send and load large files by LFS and plain HTTP."""
+
+
+_QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "NO_COLOR": "1"}
 
 
 class ClientFailed(AssertionError):
@@ -53,12 +58,31 @@ class Client:
     endpoint: str
     token: str | None
     timeout_s: float = 110.0
-    extra: dict[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
+    switches: Mapping[str, str] = field(default_factory=lambda: {**SWITCHES, **_QUIET})
+    wrapper: tuple[str, ...] = ()
+
+    def without_xet(self) -> "Client":
+        """The same, with Xet switched off: the way by LFS and plain HTTP."""
+        return replace(self, extra={**self.extra, **NO_XET})
+
+    def with_nothing_set(self) -> "Client":
+        """The same, with the address of the hub and a token alone."""
+        return replace(self, switches={})
+
+    def under(self, *wrapper: str) -> "Client":
+        """The same, with each process started by another command, such as a tracer."""
+        return replace(self, wrapper=wrapper)
 
     @property
     def version(self) -> str:
         """The version that this environment must hold."""
         return VERSIONS[self.name]
+
+    @property
+    def sends_over_xet(self) -> bool:
+        """Whether its large files go up over Xet. 1.19 leaves that to the hub, which chooses LFS."""
+        return self.name != "client-1.19"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,18 +91,13 @@ class Client:
         chosen = {
             "PATH": f"{self.programs}{os.pathsep}{os.environ.get('PATH', '')}",
             "HOME": str(self.home),
-            "HF_HOME": str(self.home / "hf"),
             "HF_ENDPOINT": self.endpoint,
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "NO_COLOR": "1",
             "PYTHONPATH": os.pathsep.join([str(GUARD), str(ROOT)]),
             "CONTRACT_GUARD_RECORD": str(self.guard_record),
-            **SWITCHES,
+            **self.switches,
         }
         if self.token is not None:
             chosen["HF_TOKEN"] = self.token
-        if not XET:
-            chosen["HF_HUB_DISABLE_XET"] = "1"
         return {**chosen, **self.extra}
 
     @property
@@ -108,7 +127,7 @@ class Client:
 
     def start(self, program: str, *arguments: str, stdin: str = "") -> "Running":
         """Start a Python program of this environment without waiting for it."""
-        command = [str(self.programs / "python"), program, *arguments]
+        command = [*self.wrapper, str(self.programs / "python"), program, *arguments]
         process = subprocess.Popen(
             command,
             env=self.environment,

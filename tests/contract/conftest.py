@@ -1,7 +1,8 @@
 """One hub for all contract tests, and the stock clients that talk to it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -26,6 +27,15 @@ ALL_VERSIONS = [
     pytest.param("client-1.19", id="1.19.0", marks=pytest.mark.clients),
 ]
 
+XET_VERSIONS = ALL_VERSIONS[:2]
+"""Those that send over Xet."""
+
+
+class HubWith(Protocol):
+    """Starts a hub with settings from the environment."""
+
+    def __call__(self, settings: Mapping[str, str] | None = None) -> RunningHub: ...
+
 
 class ClientOf(Protocol):
     """`client_of("alice")` is a client of the version under test, with a fresh home, signed in as alice."""
@@ -35,7 +45,7 @@ class ClientOf(Protocol):
         user: str | None,
         *,
         endpoint: str | None = None,
-        extra: dict[str, str] | None = None,
+        extra: Mapping[str, str] | None = None,
         timeout_s: float = 110.0,
     ) -> Client: ...
 
@@ -45,6 +55,18 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """The hub of this run: a process of its own, as `allmende serve` starts it."""
     with RunningHub(tmp_path_factory.mktemp("hub") / "data", SMALL_PAGES) as running:
         yield running
+
+
+@pytest.fixture
+def hub_of_its_own(tmp_path: Path) -> Iterator[HubWith]:
+    """`hub_of_its_own({"ALLMENDE_XET_READS": "false"})` is a hub for one test alone, with these settings."""
+    with ExitStack() as running:
+
+        def start(settings: Mapping[str, str] | None = None) -> RunningHub:
+            data = tmp_path / f"hub-{uuid4().hex[:6]}" / "data"
+            return running.enter_context(RunningHub(data, {**SMALL_PAGES, **(settings or {})}))
+
+        yield start
 
 
 @pytest.fixture(params=ALL_VERSIONS)
@@ -68,7 +90,7 @@ def client_of(
         user: str | None,
         *,
         endpoint: str | None = None,
-        extra: dict[str, str] | None = None,
+        extra: Mapping[str, str] | None = None,
         timeout_s: float = 110.0,
     ) -> Client:
         token = None if user is None else f"token-of-{user}"

@@ -9,7 +9,6 @@ from pathlib import Path
 from random import Random
 
 MIB = 2**20
-_BLOCK = Random(2026).randbytes(MIB)
 
 CARD = """---
 license: apache-2.0
@@ -43,16 +42,23 @@ def digests(path: Path) -> dict[str, str]:
 
 
 def noise(size_bytes: int, seed: int) -> Iterator[bytes]:
-    """Bytes that neither compress nor repeat from block to block, as fast as memory."""
-    for number in range(0, size_bytes, MIB):
-        head = hashlib.sha256(struct.pack("<qq", seed, number)).digest()
-        yield (head + _BLOCK[len(head) :])[: size_bytes - number]
+    """Bytes that neither compress nor repeat anywhere, so that nothing can be saved on sending them."""
+    for start in range(0, size_bytes, MIB):
+        yield Random(f"{seed} {start}").randbytes(min(MIB, size_bytes - start))
 
 
 def write_noise(path: Path, size_bytes: int, seed: int) -> None:
     """A file of that many bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
+        for block in noise(size_bytes, seed):
+            file.write(block)
+
+
+def overwrite(path: Path, start: int, size_bytes: int, seed: int) -> None:
+    """Other bytes in one run of a file, which stays as long as it was."""
+    with path.open("r+b") as file:
+        file.seek(start)
         for block in noise(size_bytes, seed):
             file.write(block)
 
@@ -92,6 +98,13 @@ def many_small_files(path: Path, count: int) -> Folder:
         file = path / f"part-{number // 20:03}" / f"file-{number:04}.{('txt', 'json')[number % 2]}"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"number": number}), "utf-8")
+    return Folder(path, digests(path))
+
+
+def many_binary_files(path: Path, count: int, seed: int) -> Folder:
+    """`count` files of noise of 1 to 60 kB in one folder: none fits into git, each goes by LFS or Xet."""
+    for number in range(count):
+        write_noise(path / f"shard-{number:04}.bin", 1000 + number % 60 * 1000, seed + number)
     return Folder(path, digests(path))
 
 

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from tests.contract.clients import ROOT, SWITCHES, VERSIONS, XET
+from tests.contract.clients import NO_XET, ROOT, SWITCHES, VERSIONS
 
 TEXT = (ROOT / "docs" / "clients.md").read_text("utf-8")
 
@@ -16,4 +16,5 @@ def test_each_tested_version_is_named():
 def test_each_switch_is_explained():
     for name in SWITCHES:
         assert f"`{name}`" in TEXT
-    assert ("`HF_HUB_DISABLE_XET`" in TEXT) == (not XET)
+    for name, value in NO_XET.items():
+        assert f"`{name}={value}`" in TEXT

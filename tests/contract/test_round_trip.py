@@ -7,40 +7,76 @@ from uuid import uuid4
 import httpx2
 
 from tests.contract.clients import VERSIONS, Client
-from tests.contract.folders import Folder, model_of_200_mb, write_safetensors
-from tests.contract.traffic import Traffic
+from tests.contract.folders import Folder, digests, model_of_200_mb, write_safetensors
+from tests.contract.traffic import RECONSTRUCTIONS, SHARDS, XORBS, Traffic
 from tests.hubs import RunningHub
 
 ATTRIBUTES = ".gitattributes"
 
 
-def without_attributes(digests: dict[str, str]) -> dict[str, str]:
-    return {path: sha256 for path, sha256 in digests.items() if path != ATTRIBUTES}
+def without_attributes(found: dict[str, str]) -> dict[str, str]:
+    return {path: sha256 for path, sha256 in found.items() if path != ATTRIBUTES}
 
 
 def test_a_folder_with_200_mb_comes_back_equal(
     hub: RunningHub, client: Client, version: str, name: str, tmp_path: Path
 ):
-    """A folder of its own for each version: what the hub has seen before is not sent again."""
-    large_folder = model_of_200_mb(tmp_path / "model", seed=list(VERSIONS).index(version) + 10)
-    repo, traffic = f"alice/{name}", Traffic.from_now(hub)
-    saw = client.run("round_trip", repo=repo, folder=str(large_folder.path), into=str(tmp_path / "into"))
+    """As clients are set by default. A folder of its own for each version: what the hub has is not sent."""
+    folder = model_of_200_mb(tmp_path / "model", seed=list(VERSIONS).index(version) + 10)
+    traffic = Traffic.from_now(hub)
+    publish_and_load_back(hub, client, name, folder, tmp_path / "into")
 
-    assert saw["version"] == client.version
-    assert saw["private"] is True
-    assert set(saw["listed"]) == {*large_folder.sha256s, ATTRIBUTES}
-    assert without_attributes(saw["snapshot"]) == large_folder.sha256s
-    assert without_attributes(saw["local"]) == large_folder.sha256s
-    assert saw["commit_url"] == f"{hub.url}/{repo}/commit/{saw['commit']}"
-    assert saw["second_commit"] == saw["commit"], "nothing had changed"
-    assert saw["by_commit"] == saw["snapshot_path"]
-    assert saw["one"] == f"{saw['snapshot_path']}/config.json"
+    asked = traffic.asked()
+    if client.sends_over_xet:
+        assert len(traffic.answered("POST", XORBS)) >= 4, "203 MB in xorbs of at most 64 MiB"
+        assert traffic.answered("POST", SHARDS)
+        assert traffic.answered("GET", RECONSTRUCTIONS)
+        plain = {each.path.rpartition("/")[2] for each in asked if each.is_content and each.method == "GET"}
+        assert "config.json" in plain
+        assert not {"model.safetensors", "optimizer.bin"} & plain
+    assert any(each.method == "PUT" for each in asked) is not client.sends_over_xet, "else nothing by LFS"
+    assert [each for each in asked if each.status >= 500] == []
+
+
+def test_the_same_without_xet(hub: RunningHub, client: Client, version: str, name: str, tmp_path: Path):
+    folder = model_of_200_mb(tmp_path / "model", seed=list(VERSIONS).index(version) + 20)
+    traffic = Traffic.from_now(hub)
+    publish_and_load_back(hub, client.without_xet(), name, folder, tmp_path / "into")
 
     asked = traffic.asked()
     uploads = [each.path for each in asked if each.method == "PUT"]
     assert len([path for path in uploads if "/parts/" in path]) == 8, "200 MB in parts of 24 MiB"
     assert len(uploads) == 9, "and the other LFS file in one"
+    assert [each for each in asked if "xet" in each.path] == []
     assert [each for each in asked if each.status >= 500] == []
+
+
+def test_the_address_and_a_token_are_enough(
+    hub: RunningHub, client: Client, version: str, name: str, large_folder: Folder, tmp_path: Path
+):
+    """Without the switches of docs/clients.md: they concern features that this does not use."""
+    copy_small(large_folder, tmp_path / "model")
+    bare = client.with_nothing_set()
+    assert {variable for variable in bare.environment if variable.startswith(("HF_", "DO_NOT"))} == {
+        "HF_ENDPOINT",
+        "HF_TOKEN",
+    }
+    folder = Folder(tmp_path / "model", digests(tmp_path / "model"))
+    publish_and_load_back(hub, bare, name, folder, tmp_path / "into")
+
+
+def publish_and_load_back(hub: RunningHub, client: Client, name: str, folder: Folder, into: Path) -> None:
+    repo = f"alice/{name}"
+    saw = client.run("round_trip", repo=repo, folder=str(folder.path), into=str(into))
+    assert saw["version"] == client.version
+    assert saw["private"] is True
+    assert set(saw["listed"]) == {*folder.sha256s, ATTRIBUTES}
+    assert without_attributes(saw["snapshot"]) == folder.sha256s
+    assert without_attributes(saw["local"]) == folder.sha256s
+    assert saw["commit_url"] == f"{hub.url}/{repo}/commit/{saw['commit']}"
+    assert saw["second_commit"] == saw["commit"], "nothing had changed"
+    assert saw["by_commit"] == saw["snapshot_path"]
+    assert saw["one"] == f"{saw['snapshot_path']}/config.json"
 
 
 def test_weights_are_described_once_they_are_examined(client: Client, hub: RunningHub, tmp_path: Path):

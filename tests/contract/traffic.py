@@ -11,6 +11,15 @@ from tests.hubs import RunningHub
 
 _LINE = re.compile(r"(?P<method>GET|HEAD|POST|PUT|DELETE) (?P<path>/\S*.*?) (?P<status>[1-5]\d\d) [\d.]+ ms")
 
+XORBS = "/v1/xorbs/"
+"""Where a client sends new bytes over Xet."""
+
+SHARDS = "/shards"
+"""Where it says of which parts of xorbs its files consist."""
+
+RECONSTRUCTIONS = "/reconstructions/"
+"""Where it asks how to put a file together."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -22,8 +31,13 @@ class Asked:
 
     @property
     def is_content(self) -> bool:
-        """Whether it asked for a file of a repo."""
+        """Whether it asked for a file of a repo by plain HTTP."""
         return "/resolve/" in self.path
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was answered with what it asked for."""
+        return self.status < 300
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,12 @@ class Traffic:
             Asked(match["method"], match["path"], int(match["status"]))
             for match in found
             if "/settled-" not in match["path"]
+        ]
+
+    def answered(self, method: str, needle: str) -> list[Asked]:
+        """Those of that method with `needle` in the path that succeeded."""
+        return [
+            each for each in self.asked() if each.method == method and needle in each.path and each.succeeded
         ]
 
 

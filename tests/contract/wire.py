@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -14,24 +15,25 @@ from urllib.parse import urlsplit
 
 _CHUNK_BYTES = 64 * 1024
 _HEAD = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE) [^\r\n]+ HTTP/1\.1\r\n(?:[^\r\n]+\r\n)*\r\n")
+_FILE_BODY = re.compile(rb"PUT |POST \S*/v1/xorbs/")
 
 
 @dataclass
 class Relay:
     """Listens on a free port of this machine while it is entered.
 
-    `cuts` answers are broken off after `cut_after_bytes` of a connection. Of the bodies of PUT requests only
-    the first `puts_let_through` pass whole; the others stop after their beginning.
+    `cuts` answers are broken off after `cut_after_bytes` of a connection. Of the bodies that carry files (PUT
+    requests, and xorbs) only the first `bodies_let_through` pass whole; the others stop at their beginning.
     """
 
     target: str
     cut_after_bytes: int = 0
     cuts: int = 0
-    puts_let_through: int | None = None
+    bodies_let_through: int | None = None
     sent_bytes: int = 0
     received_bytes: int = 0
     heads: list[str] = field(default_factory=list)
-    _puts: int = 0
+    _bodies: int = 0
     _over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: list[socket.socket] = field(default_factory=list)
@@ -63,6 +65,12 @@ class Relay:
         with self._lock:
             heads = list(self.heads)
         return [head for head in heads if head.startswith(method + " ") and needle in head.split("\r\n")[0]]
+
+    def sent_by(self, act: Callable[..., object], *arguments: object) -> int:
+        """How many bytes clients sent through this relay while `act` ran, heads of requests included."""
+        before = self.sent_bytes
+        act(*arguments)
+        return self.sent_bytes - before
 
     def _accept(self) -> None:
         target = urlsplit(self.target)
@@ -115,8 +123,10 @@ class Relay:
         for match in _HEAD.finditer(data):
             with self._lock:
                 self.heads.append(match[0].decode("latin-1"))
-                self._puts += match[0].startswith(b"PUT ")
-                held = self.puts_let_through is not None and self._puts > self.puts_let_through
+                is_file = _FILE_BODY.match(match[0]) is not None
+                self._bodies += is_file
+                allowed = self.bodies_let_through
+                held = is_file and allowed is not None and self._bodies > allowed
             end = match.end()
         return data[max(end, len(data) - 8192) :], held
 

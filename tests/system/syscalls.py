@@ -107,7 +107,11 @@ def check_upload(calls: list[Call], place: Place, sha256: str, size_bytes: int, 
 
     The connection from `client_port` carried nothing but the request that ended this upload.
     """
-    location = f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    check_file(calls, place, f"{sha256[:2]}/{sha256[2:4]}/{sha256}", size_bytes, client_port)
+
+
+def check_file(calls: list[Call], place: Place, location: str, size_bytes: int, client_port: int) -> None:
+    """The same of any file that a row names by its `location` below `place.contents`."""
     final = place.contents / location
     named = _one(calls, lambda call: call.name in RENAMES and call.names[-1] == str(final), "rename to it")
     temporary = named.names[0]

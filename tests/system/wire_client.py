@@ -78,7 +78,7 @@ class WireClient:
         # Without this a kept connection is silently opened anew where the hub has closed it.
         self._connection.auto_open = 0
         self._connection.connect()
-        self._token = f"Bearer token-of-{user}"
+        self.authorization = f"Bearer token-of-{user}"
         self.repo = repo
         self.api = f"/api/models/{repo}"
 
@@ -102,7 +102,7 @@ class WireClient:
         parts = urlsplit(address)
         headers = {"Content-Type": kind} if body is not None else {}
         if not parts.netloc:
-            headers["Authorization"] = self._token
+            headers["Authorization"] = self.authorization
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         self._connection.request(method, target, body, headers)
         response = self._connection.getresponse()

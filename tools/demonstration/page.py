@@ -40,7 +40,7 @@ Open
 {opened}
 
 Type, in another shell ({PUBLISHER} is the publisher; {PRIVATE} is hers alone)
-  export HF_ENDPOINT={url} HF_HUB_DISABLE_XET=1
+  export HF_ENDPOINT={url}
   export HF_TOKEN={scene.token(PUBLISHER)}
   {scene.client_program} download {BASE}
   {scene.client_program} upload {PUBLISHER}/my-model ./some-folder

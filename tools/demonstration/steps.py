@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from tools.demonstration.counting import counted_line
 from tools.demonstration.derivatives import merged_folder, trained_folder
 from tools.demonstration.reading import read_page, read_refusal
 from tools.demonstration.scene import BASE, MERGED, PRIVATE, PUBLISHER, STRANGER, TRAINED, DemoFailed, Scene
@@ -19,6 +20,7 @@ from tools.demonstration.training import PAIRS
 __all__ = ["STEPS", "Step"]
 
 _EXAMINED_S = 90.0
+_MOST_SENT = 0.5
 _FOLDERS: dict[str, Callable[[Scene], tuple[Path, str]]] = {TRAINED: trained_folder, MERGED: merged_folder}
 
 
@@ -42,8 +44,16 @@ def publish_trained(scene: Scene) -> str:
 
 
 def publish_merged(scene: Scene) -> str:
-    """The second derivative."""
-    return _publish_derivative(scene, MERGED, "Merge a low-rank change")
+    """The second derivative, over a line that counts: of its bytes, the hub has most since the base came."""
+    folder, how = merged_folder(scene)
+    size_bytes = sum(path.stat().st_size for path in _files(folder))
+    with counted_line(scene.hub.url) as line:
+        state = _publish(scene, MERGED, folder, "Merge a low-rank change", endpoint=line.url)
+        sent_bytes = line.sent_bytes
+    if sent_bytes > size_bytes * _MOST_SENT:
+        raise DemoFailed(f"the client sent {sent_bytes:,} bytes of the {size_bytes:,} of {MERGED}")
+    sent = f"its upload sent {sent_bytes / 1e6:.1f} MB for {size_bytes / 1e6:.1f} MB of files"
+    return f"{MERGED} {state}: {how} The hub has the rest from the base: {sent}."
 
 
 def load_back(scene: Scene) -> str:
@@ -140,10 +150,17 @@ def _publish_derivative(scene: Scene, repo: str, message: str) -> str:
 
 
 def _publish(
-    scene: Scene, repo: str, folder: Path, message: str, *, repo_type: str = "model", private: bool = False
+    scene: Scene,
+    repo: str,
+    folder: Path,
+    message: str,
+    *,
+    repo_type: str = "model",
+    private: bool = False,
+    endpoint: str | None = None,
 ) -> str:
     """Create the repo if need be and upload the folder; says whether that changed anything."""
-    client = scene.client(PUBLISHER)
+    client = scene.client(PUBLISHER, endpoint=endpoint)
     client.create_repo(repo, repo_type=repo_type, private=private, exist_ok=True)
     before = client.repo_info(repo, repo_type=repo_type).sha
     commit = client.upload_folder(

@@ -18,7 +18,14 @@ from allmende.errors import AllmendeError
 from allmende.flows import Services
 from allmende.http import reading, reading_unit, services_of
 from allmende.ids import Sha256
-from allmende.storage import damaged_contents, outbox_events, pending_migrations, stored_contents
+from allmende.storage import (
+    UnitOfWork,
+    damaged_contents,
+    outbox_events,
+    pending_migrations,
+    stored_contents,
+    uploaded_xorb_figures,
+)
 
 __all__ = ["routes"]
 
@@ -94,6 +101,7 @@ def metrics(request: Request) -> Response:
                     "Contents whose last verification failed.",
                     [({}, damaged_contents(uow))],
                 ),
+                *_waiting_xorbs(uow),
                 _family(
                     "allmende_outbox_events_total", "counter", "Acts on record.", [({}, outbox_events(uow))]
                 ),
@@ -103,6 +111,14 @@ def metrics(request: Request) -> Response:
     return PlainTextResponse(
         "".join(families), headers={"Cache-Control": "no-store", "Content-Type": _TEXT_FORMAT}
     )
+
+
+def _waiting_xorbs(uow: UnitOfWork) -> list[str]:
+    xorbs, size_bytes = uploaded_xorb_figures(uow)
+    return [
+        _family("allmende_xorbs_waiting", "gauge", "Uploaded xorbs not in files yet.", [({}, xorbs)]),
+        _family("allmende_xorbs_waiting_bytes", "gauge", "Bytes of them.", [({}, size_bytes)]),
+    ]
 
 
 def _jobs(services: Services) -> str:

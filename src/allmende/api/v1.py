@@ -27,7 +27,7 @@ from allmende.registry import readable_repo, resolve_revision
 __all__ = ["PREFIX", "make_api"]
 
 PREFIX = "/api/allmende/v1"
-FEATURES = ("facts", "git-lfs", "huggingface-hub")
+FEATURES = ("facts", "git-lfs", "huggingface-hub", "xet")
 _TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
 

@@ -10,7 +10,7 @@ from allmende.cli.output import AsJson, say, say_json, say_table
 from allmende.clock import iso
 from allmende.errors import BadRequest
 
-__all__ = ["delete", "list_of_repos"]
+__all__ = ["delete", "list_of_repos", "xet_reads"]
 
 _Type = Literal["model", "dataset", "space"]
 
@@ -41,6 +41,7 @@ def list_of_repos(
                 "private": repo.private,
                 "gated": repo.gated or False,
                 "disabled": repo.disabled,
+                "xet_reads": repo.xet_reads,
                 "created_at": iso(repo.created_at),
                 "updated_at": iso(repo.updated_at),
             }
@@ -80,6 +81,34 @@ def delete(
         say_json("allmende.admin-repo-deleted/1", {"type": repo.type, "name": repo.full_name})
     else:
         say(f"deleted {repo.type} {repo.full_name}")
+
+
+def xet_reads(
+    type_: Annotated[_Type, Parameter(name="TYPE", help="model, dataset or space.")],
+    name: Annotated[str, Parameter(help="NAMESPACE/NAME.")],
+    switch: Annotated[Literal["on", "off"], Parameter(help="Whether to offer its files over Xet.")],
+    /,
+    *,
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Offer a repo's files over Xet beside plain HTTP, or by plain HTTP alone."""
+    from allmende.registry import RepoNotFound, account_by_id, local_operator, lookup_repo, update_repo
+
+    wanted = switch == "on"
+    with opened(place) as services, services.database.write() as uow:
+        repo = lookup_repo(uow, type_, name)
+        if repo is None:
+            raise RepoNotFound
+        owner = account_by_id(uow, repo.namespace_id)
+        update_repo(uow, local_operator(owner, uow), repo, xet_reads=wanted)
+    if as_json:
+        say_json(
+            "allmende.admin-repo-xet-reads/1",
+            {"type": repo.type, "name": repo.full_name, "xet_reads": wanted},
+        )
+    else:
+        say(f"{repo.type} {repo.full_name}: Xet reads {switch}")
 
 
 def _ask(what: str) -> None:

@@ -12,7 +12,7 @@ from allmende.cli.output import AsJson, printable, say, say_json, size_text
 if TYPE_CHECKING:
     from allmende.flows import GarbageReport
 
-__all__ = ["check", "collect"]
+__all__ = ["begin_epoch", "check", "collect"]
 
 
 def collect(
@@ -39,8 +39,24 @@ def _say_collected(report: "GarbageReport") -> None:
     verb = "would remove" if report.dry_run else "removed"
     say(f"{verb} {report.contents} contents ({size_text(report.content_bytes)})")
     say(f"{verb} {report.orphans} files that no content names ({size_text(report.orphan_bytes)})")
+    say(f"{verb} {report.xorbs} uploaded xorbs ({size_text(report.xorb_bytes)})")
     say(f"{verb} {report.git_objects} git objects")
     say(f"{verb} what was known of {report.repos_forgotten} deleted repos")
+
+
+def begin_epoch(*, place: HubPlace | None = None, as_json: AsJson = False) -> None:
+    """Let all clients of the Xet transfer forget what they have uploaded, so that they send it again.
+
+    For after a backup was restored in a way that the next start does not notice. Safe while the hub runs.
+    """
+    from allmende.storage import renew_epoch
+
+    with opened(place) as services, services.database.write() as uow:
+        epoch = renew_epoch(uow)
+    if as_json:
+        say_json("allmende.admin-new-epoch/1", {"epoch": epoch})
+    else:
+        say(f"the epoch of the Xet store is {epoch} from now on")
 
 
 def check(

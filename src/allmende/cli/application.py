@@ -58,6 +58,7 @@ def _admin() -> App:
     repo = App(help="Repos, private ones too.")
     repo.command(admin_repos.list_of_repos, name="list")
     repo.command(admin_repos.delete, name="delete")
+    repo.command(admin_repos.xet_reads, name="xet-reads")
     admin.command(repo, name="repo")
     jobs = App(help="Work that is put off.")
     jobs.default(admin_jobs.list_of_jobs)
@@ -65,4 +66,5 @@ def _admin() -> App:
     admin.command(jobs, name="jobs")
     admin.command(admin_upkeep.collect, name="gc")
     admin.command(admin_upkeep.check, name="fsck")
+    admin.command(admin_upkeep.begin_epoch, name="new-epoch")
     return admin

@@ -1,7 +1,7 @@
 """`allmende env`: what a shell needs so that stock clients talk to this hub, and to nobody else.
 
 The names were read in the clients' sources. Each switch closes a way on which a client reaches another host
-than the hub, or a feature of the public service that this hub does not offer yet.
+than the hub. Everything else stays as clients are set by default, the Xet transfer too.
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,6 @@ class _Variable:
 
 
 VARIABLES = (
-    _Variable(
-        "HF_HUB_DISABLE_XET", "1", "The hub takes and gives files by plain HTTP; it has no Xet store yet."
-    ),
     _Variable(
         "DISABLE_SAFETENSORS_CONVERSION",
         "1",

@@ -92,14 +92,19 @@ def opened(place: HubPlace | None, *, create: bool = False) -> Iterator["Service
         services.database.close()
 
 
-def make_ready(settings: "Settings") -> None:
-    """Make folder, key and stores if they are missing, and bring the schema up to date. The lock is held."""
+def make_ready(settings: "Settings", *, serving: bool = False) -> None:
+    """Make folder, key and stores if they are missing, and bring the schema up to date. The lock is held.
+
+    With `serving` it is the start of a server: whether the folder is a restored copy is looked at too.
+    """
     from allmende.flows import open_services
-    from allmende.storage import migrate
+    from allmende.storage import migrate, settle_epoch
 
     services = open_services(settings)
     try:
         migrate(services.database)
+        if serving:
+            settle_epoch(services.database, settings.data)
     finally:
         services.database.close()
 

@@ -56,7 +56,7 @@ def serve(
     _check_public_url(settings.public_url)
     make_data_folder(settings)
     with data_lock(settings.data, _LOCK_WAIT_S):
-        make_ready(settings)
+        make_ready(settings, serving=True)
         _welcome(settings)
         supervise(settings)
 

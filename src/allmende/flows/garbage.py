@@ -13,6 +13,7 @@ from itertools import islice
 from allmende.facts import forget_content_facts, forget_repo_facts, repos_with_facts
 from allmende.flows.content_examination import forget_content
 from allmende.flows.services import Services
+from allmende.flows.xorb_garbage import begin_epoch, collect_xorbs, forgets_early
 from allmende.git import count_unowned_objects, delete_unowned_objects
 from allmende.ids import Sha256
 from allmende.registry import find_repo_by_id, unheld_contents
@@ -34,6 +35,9 @@ class GarbageReport:
     orphans: int
     """Files of the store that no content names: what a crash left between bytes and database."""
     orphan_bytes: int
+    xorbs: int
+    """Uploaded xorbs that no client may name any more."""
+    xorb_bytes: int
     git_objects: int
     repos_forgotten: int
     """Deleted repos of whose revisions facts were still kept."""
@@ -45,7 +49,11 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
     Safe while the hub runs. Raises Unavailable when the database stays busy; a repeat goes on.
     """
     before = services.database.clock() - timedelta(seconds=services.settings.unreferenced_grace_s)
+    if not dry_run and forgets_early(services, before):
+        begin_epoch(services)
     contents = content_bytes = orphans = orphan_bytes = 0
+    # Xorbs first: while a client may name one, the contents in which its chunks lie stay.
+    xorbs = collect_xorbs(services, before, dry_run=dry_run)
     for found in _unused_contents(services, before):
         if dry_run or _remove_content(services, found.sha256, before):
             contents += 1
@@ -60,6 +68,8 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
         content_bytes=content_bytes,
         orphans=orphans,
         orphan_bytes=orphan_bytes,
+        xorbs=xorbs.xorbs,
+        xorb_bytes=xorbs.xorb_bytes,
         git_objects=_remove_git_objects(services, dry_run=dry_run),
         repos_forgotten=_forget_deleted_repos(services, dry_run=dry_run),
     )

@@ -6,15 +6,17 @@ no damage: garbage that the next collection removes, bytes that were deleted on 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from allmende.errors import NotFound
 from allmende.flows.garbage import all_contents, orphans_of
 from allmende.flows.maintenance import find_damage
 from allmende.flows.services import Services
+from allmende.flows.xorb_garbage import kept, orphan_xorbs
 from allmende.git import check_reachable, damaged_objects
 from allmende.ids import GitOid, RepoId
 from allmende.registry import deleted_contents, find_repo_by_id, held_contents, repo_ids
-from allmende.storage import Content, find_content
+from allmende.storage import Content, find_content, find_uploaded_xorb
 
 __all__ = ["Finding", "FsckReport", "fsck"]
 
@@ -60,6 +62,7 @@ def fsck(services: Services, *, deep: bool) -> FsckReport:
         contents += 1
         content_bytes += found.size_bytes
         problems += _check_content(services, found, deep=deep)
+    problems += _lost_xorbs(services)
     with services.database.read() as uow:
         repos = repo_ids(uow)
     for repo_id in repos:
@@ -71,7 +74,7 @@ def fsck(services: Services, *, deep: bool) -> FsckReport:
         problems += _damaged_objects(services)
     notes += (
         Finding("orphan", stored.location, f"{stored.size_bytes} bytes that no content names.")
-        for stored in orphans_of(services)
+        for stored in chain(orphans_of(services), orphan_xorbs(services))
     )
     return FsckReport(deep, contents, content_bytes, len(repos), objects, tuple(problems), tuple(notes))
 
@@ -86,6 +89,24 @@ def _check_content(services: Services, found: Content, *, deep: bool) -> list[Fi
         if find_content(uow, found.sha256) is None:
             return []  # garbage, collected since the page was read
     return [Finding("content_damaged", found.sha256, damage)]
+
+
+def _lost_xorbs(services: Services) -> Iterator[Finding]:
+    """Uploaded xorbs whose bytes are not there: their client counts on them and will not send them again."""
+    for found in kept(services):
+        location = str(found.location)
+        try:
+            with services.xorbs.open_read(location) as reader:
+                size_bytes = reader.seek(0, 2)
+        except NotFound as error:
+            with services.database.read() as uow:
+                still = find_uploaded_xorb(uow, found.key)
+            if still is not None and still.location == location:
+                yield Finding("xorb_missing", found.key.hash, error.message)
+            continue
+        if size_bytes != found.size_bytes:
+            detail = f"There are {size_bytes} bytes instead of {found.size_bytes}."
+            yield Finding("xorb_damaged", found.key.hash, detail)
 
 
 def _wrong_size(services: Services, found: Content) -> str | None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from allmende.errors import NotFound
 from allmende.flows.services import Services
+from allmende.flows.xorb_garbage import sweep_xorbs
 from allmende.jobs import JobContext, Schedule
 from allmende.storage import (
     Content,
@@ -44,10 +45,17 @@ def sweep(services: Services, context: JobContext) -> None:
     # A part may rest for as long as its upload may live.
     older_than_s = services.settings.upload_ttl_s + _ABANDONED_SLACK_S
     removed = services.contents.discard_abandoned(older_than_s, services.database.clock().timestamp())
+    rebuilt = sweep_xorbs(services)
     with services.database.write() as uow:
         pruned = services.queue.prune(uow, _DONE_JOBS_KEPT_S)
-    if expired or removed or pruned:
-        _log.info("swept %s expired uploads, %s abandoned files, %s done jobs", len(expired), removed, pruned)
+    if expired or removed or rebuilt or pruned:
+        _log.info(
+            "swept %s expired uploads, %s abandoned files, %s rebuilt xorbs, %s done jobs",
+            len(expired),
+            removed,
+            rebuilt,
+            pruned,
+        )
 
 
 def scrub(services: Services, context: JobContext, max_bytes: int = _SCRUB_BYTES) -> None:

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from allmende.jobs import SqlJobQueue
 from allmende.registry import DownloadCounter
 from allmende.settings import Settings
-from allmende.storage import ContentStore, Database, LinkSigner, LocalContentStore, load_secret
+from allmende.storage import (
+    ContentStore,
+    Database,
+    LinkSigner,
+    LocalContentStore,
+    LocalXorbStore,
+    XorbStore,
+    load_secret,
+)
 
 __all__ = ["Services", "open_services"]
 
@@ -19,16 +27,19 @@ class Services:
     contents: ContentStore
     signer: LinkSigner
     queue: SqlJobQueue
+    xorbs: XorbStore
     downloads: DownloadCounter = field(default_factory=DownloadCounter)
 
 
 def open_services(settings: Settings) -> Services:
     """The services of a hub on its data folder; the database must be at the newest schema before use."""
     database = Database(settings.database_url)
+    contents = LocalContentStore(settings.contents_dir)
     return Services(
         settings=settings,
         database=database,
-        contents=LocalContentStore(settings.contents_dir),
+        contents=contents,
         signer=LinkSigner(load_secret(settings.data / "secret.key")),
         queue=SqlJobQueue(database),
+        xorbs=LocalXorbStore(settings.xorbs_dir, contents.incoming),
     )

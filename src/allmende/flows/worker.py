@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from allmende.flows.chunk_maps import CHUNKING, chunk_contents
 from allmende.flows.examine import examine
 from allmende.flows.maintenance import SCHEDULES, scrub, sweep
 from allmende.flows.services import Services
@@ -11,6 +12,8 @@ from allmende.jobs import Handler, JobContext, Worker
 __all__ = ["handlers", "make_worker"]
 
 _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
+    "chunk": chunk_contents,
+    "chunk_missing": chunk_contents,
     "examine": examine,
     "scrub": scrub,
     "sweep": sweep,
@@ -27,6 +30,6 @@ def make_worker(services: Services, threads: int | None = None) -> Worker:
     return Worker(
         services.queue,
         handlers(services),
-        schedules=SCHEDULES,
+        schedules=(*SCHEDULES, CHUNKING),
         threads=services.settings.workers if threads is None else threads,
     )

@@ -16,7 +16,7 @@ from allmende.http.calls import (
 from allmende.http.edge import Edge
 from allmende.http.errors import ErrorPage, error_response, header_text, refused, status_of
 from allmende.http.paths import SegmentPaths, register_convertors
-from allmende.http.ranges import Part, RangeNotSatisfiable, is_unchanged, wanted_part
+from allmende.http.ranges import Part, RangeNotSatisfiable, is_unchanged, wanted_part, wanted_parts
 from allmende.http.sessions import SESSION_COOKIE, SESSION_TTL_S, session_actor, session_value
 from allmende.http.uploads import body_chunks, receive_body
 
@@ -49,5 +49,6 @@ __all__ = [
     "session_value",
     "status_of",
     "wanted_part",
+    "wanted_parts",
     "writing_unit",
 ]

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from allmende.errors import AllmendeError
 
-__all__ = ["Part", "RangeNotSatisfiable", "is_unchanged", "wanted_part"]
+__all__ = ["Part", "RangeNotSatisfiable", "is_unchanged", "wanted_part", "wanted_parts"]
 
 _SINGLE = re.compile(
     # Never two runs of blanks side by side: trying how to divide them takes quadratic time.
-    r"\s*bytes\s*=\s*(?:([0-9]{1,18})\s*-(?:\s*([0-9]{1,18}))?|-\s*([0-9]{1,18}))\s*",
+    r"\s*bytes\s*=\s*(?:([0-9]{1,20})\s*-(?:\s*([0-9]{1,20}))?|-\s*([0-9]{1,20}))\s*",
     re.IGNORECASE,
 )
+_SEVERAL = re.compile(r"bytes=([0-9]{1,20}-[0-9]{1,20}(?:, ?[0-9]{1,20}-[0-9]{1,20})*)")
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
@@ -78,3 +80,26 @@ def wanted_part(headers: Mapping[str, str], size_bytes: int, etag: str) -> Part 
     if start >= size_bytes or start >= end:
         raise RangeNotSatisfiable(size_bytes)
     return Part(start, end, size_bytes)
+
+
+def wanted_parts(headers: Mapping[str, str], size_bytes: int, most: int) -> list[Part]:
+    """The ranges that are asked for, in ascending order; none when the whole is to be sent.
+
+    Sent whole are requests with more than `most` ranges or with ranges that overlap or go back, which section
+    14.2 lets a server ignore: answering them would send more than there is. Raises RangeNotSatisfiable.
+    """
+    match = _SEVERAL.fullmatch(headers.get("range", "").strip())
+    if match is None:
+        single = wanted_part(headers, size_bytes, "")
+        return [] if single is None else [single]
+    asked = [tuple(map(int, item.split("-"))) for item in match.group(1).split(",")]
+    if len(asked) > most or any(last < first for first, last in asked):
+        return []
+    if any(after[0] <= before[1] for before, after in pairwise(asked)):
+        return []
+    parts = [
+        Part(first, min(last + 1, size_bytes), size_bytes) for first, last in asked if first < size_bytes
+    ]
+    if not parts:
+        raise RangeNotSatisfiable(size_bytes)
+    return parts

@@ -18,7 +18,8 @@ from allmende.errors import BadRequest, Conflict, NotFound, NotOffered, TooLarge
 from allmende.http import acting, base_url, reading_unit, services_of, writing_unit
 from allmende.hub.addresses import readable_files, repo_address, repo_routes
 from allmende.hub.bodies import Body, parsed
-from allmende.hub.lfs_links import check_may_upload, link_for, signed_address
+from allmende.hub.delegation import check_may_upload
+from allmende.hub.lfs_links import link_for, signed_address
 from allmende.ids import Sha256, is_sha256
 from allmende.registry import Actor, Repo, held_content, usable
 from allmende.settings import Settings

@@ -15,11 +15,13 @@ from starlette.routing import Route
 
 from allmende.errors import BadRequest, NotFound, TooLarge
 from allmende.failpoints import reach
+from allmende.flows import enqueue_chunking
 from allmende.http import acting, reading, receive_body, services_of
 from allmende.hub.bodies import Body, parsed
 from allmende.hub.content_headers import content_headers
 from allmende.hub.content_response import answer_with_content, caller_of, reads_beginning
-from allmende.hub.lfs_links import Link, link_of, repo_to_read, repo_to_upload
+from allmende.hub.delegation import repo_to_read, repo_to_upload
+from allmende.hub.lfs_links import Link, link_of
 from allmende.registry import held_content
 from allmende.storage import (
     ContentWriter,
@@ -116,7 +118,7 @@ def complete(request: Request, body: bytes) -> Response:
         raise BadRequest("The upload is of another content.", code="oid_mismatch")
     claimed = {part.number: part.etag.strip('"') for part in asked.parts}
     with services.database.read() as uow:
-        _repo, account = repo_to_upload(uow, link)
+        _repo, account, _actor = repo_to_upload(uow, link)
         try:
             check_parts(uow, find_upload(uow, upload_id), claimed)
         except NotFound:
@@ -167,9 +169,10 @@ def _record(request: Request, link: Link, location: str) -> None:
     """Let the database know of durable bytes, and whose they are; the right is asked for once more."""
     reach("upload.before_database")
     with services_of(request).database.write() as uow:
-        _repo, account = repo_to_upload(uow, link)
+        _repo, account, _actor = repo_to_upload(uow, link)
         add_content(uow, link.sha256, link.size_bytes, location)
         take_possession(uow, account.id, link.sha256)
+        enqueue_chunking(uow, services_of(request).queue, link.sha256)
         if link.upload_id is not None:
             end_upload(uow, link.upload_id)
     reach("upload.before_answer")

@@ -20,12 +20,8 @@ _REPO = "/api/{types:repotypes}/{namespace:segment}/{name:segment}"
 _SPACE = "/api/spaces/{namespace:segment}/{name:segment}"
 
 _DISCUSSIONS = (
-    "This hub has no discussions and no pages for pull requests yet.",
+    "This hub has no discussions and no pages for pull requests yet; pull requests can be opened.",
     "Commit to the branch refs/pr/N to change a pull request.",
-)
-_XET = (
-    "This hub does not speak the Xet protocol yet.",
-    "Set HF_HUB_DISABLE_XET=1, and files travel as LFS.",
 )
 _LIKES = ("This hub counts no likes.", None)
 _FOLLOWERS = ("On this hub nobody follows anybody.", None)
@@ -55,8 +51,6 @@ _NOT_OFFERED: tuple[tuple[str, _Sentence], ...] = (
     (_REPO + "/like", _LIKES),
     (_REPO + "/likers", _LIKES),
     (_REPO + "/user-access-request/{rest:tail}", _REQUESTS),
-    (_REPO + "/xet-read-token/{revision:tail}", _XET),
-    (_REPO + "/xet-write-token/{revision:tail}", _XET),
     (_REPO + "/resource-group", ("This hub has no resource groups.", "Use an organisation.")),
     (_REPO + "/safetensors-metadata/{path:tail}", _HEADERS),
     ("/api/datasets/{namespace:segment}/{name:segment}/leaderboard", ("This hub has no leaderboards.", None)),

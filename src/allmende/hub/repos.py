@@ -67,6 +67,7 @@ class _Settings(Body):
     gated: Literal["auto", "manual", False] | None = None
     visibility: str | None = None
     private: bool | None = None
+    xetReads: bool | None = None  # noqa: N815
 
 
 class _Grant(Body):
@@ -146,19 +147,22 @@ def move(request: Request, body: bytes) -> Response:
 
 
 def settings(request: Request, body: bytes) -> Response:
-    """`PUT /api/{types}/{id}/settings`: gate and visibility. Raises BadRequest when it names neither."""
+    """`PUT /api/{types}/{id}/settings`: gate, visibility, Xet reads. Raises BadRequest when it names none."""
     asked = parsed(_Settings, body)
     private = visibility(asked.visibility, asked.private)
     gate: Gate | None = "" if asked.gated is False else asked.gated
-    if private is None and gate is None:
+    if private is None and gate is None and asked.xetReads is None:
         raise BadRequest(
-            "None of these settings exists here.", hint='This hub knows "gated", "visibility" and "private".'
+            "None of these settings exists here.",
+            hint='This hub knows "gated", "visibility", "private" and "xetReads".',
         )
     with writing_unit(request) as (uow, actor):
         found = changeable(request, uow, actor)
-        update_repo(uow, actor, found, private=private, gated=gate)
+        update_repo(uow, actor, found, private=private, gated=gate, xet_reads=asked.xetReads)
         found = readable(request, uow, actor)
-    return JSONResponse({"private": found.private, "gated": found.gated or False})
+    return JSONResponse(
+        {"private": found.private, "gated": found.gated or False, "xetReads": found.xet_reads}
+    )
 
 
 def auth_check(request: Request) -> Response:

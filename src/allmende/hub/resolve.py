@@ -6,10 +6,12 @@ from starlette.routing import Route
 
 from allmende.errors import Gone
 from allmende.facts import is_examined
+from allmende.flows import offers_xet
 from allmende.http import reading, reading_unit, services_of
 from allmende.hub.addresses import readable_files, repo_routes
 from allmende.hub.content_headers import TEXT, content_headers
 from allmende.hub.content_response import answer_with_bytes, answer_with_content, caller_of, reads_beginning
+from allmende.hub.xet_tokens import xet_headers
 from allmende.ids import GitOid, RepoId
 from allmende.registry import (
     Actor,
@@ -22,7 +24,7 @@ from allmende.registry import (
     read_blob,
     resolve_revision,
 )
-from allmende.storage import UnitOfWork
+from allmende.storage import UnitOfWork, xet_hashes_of
 
 __all__ = ["routes"]
 
@@ -62,6 +64,10 @@ def resolve(request: Request) -> Response:
                 raise ContentRemoved(entry.path)
             headers["X-Linked-Etag"] = headers["ETag"]
             headers["X-Linked-Size"] = str(content.size_bytes)
+            if offers_xet(services, repo):
+                xet_hash = xet_hashes_of(uow, [content.sha256]).get(content.sha256)
+                if xet_hash is not None:
+                    headers.update(xet_headers(request, repo, revision.oid, xet_hash))
             response = answer_with_content(request, services.contents, content, headers)
         if reads_beginning(request, response):
             services.downloads.count(repo.id, caller_of(request, actor), uow.now)

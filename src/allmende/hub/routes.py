@@ -13,10 +13,14 @@ from allmende.hub import (
     listing,
     not_offered,
     preupload,
+    pull_requests,
     refs,
     repos,
     resolve,
     tree,
+    xet_downloads,
+    xet_tokens,
+    xet_uploads,
 )
 
 __all__ = ["routes"]
@@ -32,12 +36,16 @@ def routes() -> list[Route]:
         *refs.routes(),
         *lfs_files.routes(),
         *duplicate.routes(),
+        *pull_requests.routes(),
         *not_offered.routes(),
         *info.routes(),
         *preupload.routes(),
         *commit.routes(),
         *lfs_batch.routes(),
         *lfs_transfer.routes(),
+        *xet_tokens.routes(),
+        *xet_uploads.routes(),
+        *xet_downloads.routes(),
         *resolve.routes(),
         *not_offered.fallback_routes(),
     ]

@@ -15,10 +15,12 @@ from starlette.routing import Route
 
 from allmende.clock import iso
 from allmende.errors import BadRequest
+from allmende.flows import offers_xet
 from allmende.http import acting, reading, reading_unit, services_of
 from allmende.hub.addresses import readable
 from allmende.hub.bodies import Body, parsed, switch
 from allmende.hub.pages import CursorInvalid, cursor_of, page_size, paged, position_at
+from allmende.ids import Sha256, XetHash
 from allmende.registry import (
     CommitInfo,
     FileEntry,
@@ -26,11 +28,12 @@ from allmende.registry import (
     Revision,
     find_entry,
     folder_at,
+    held_contents,
     last_commits,
     list_tree,
     resolve_revision,
 )
-from allmende.storage import UnitOfWork
+from allmende.storage import UnitOfWork, xet_hashes_of
 
 __all__ = ["routes"]
 
@@ -72,7 +75,8 @@ def tree(request: Request) -> Response:
         entries = folder_at(uow, revision, path, recursive=recursive)
         page = entries[start : start + size]
         last = last_commits(uow, revision.oid, [entry.path for entry in page]) if expand else {}
-    items = [_item(entry, last) for entry in page]
+        xet = _xet_hashes(request, uow, repo, page)
+    items = [_item(entry, last, xet) for entry in page]
     if len(entries) <= start + size:
         return paged(request, items, None)
     return paged(request, items, {"cursor": cursor_of(start + size)}, _address(repo, revision, path))
@@ -90,7 +94,8 @@ def paths_info(request: Request, body: bytes) -> Response:
         revision = resolve_revision(uow, repo, request.path_params["revision"])
         entries = _find(uow, revision, [path for path in paths if path])
         last = last_commits(uow, revision.oid, [entry.path for entry in entries]) if asked.expand else {}
-    return JSONResponse([_item(entry, last) for entry in entries])
+        xet = _xet_hashes(request, uow, repo, entries)
+    return JSONResponse([_item(entry, last, xet) for entry in entries])
 
 
 def _asked_paths(request: Request, body: bytes) -> _Paths:
@@ -116,7 +121,17 @@ def _find(uow: UnitOfWork, revision: Revision, paths: list[str]) -> list[FileEnt
     return [everything[path] for path in paths if path in everything]
 
 
-def _item(entry: FileEntry, last: Mapping[str, CommitInfo]) -> dict[str, Any]:
+def _xet_hashes(
+    request: Request, uow: UnitOfWork, repo: Repo, entries: Iterable[FileEntry]
+) -> Mapping[Sha256, XetHash]:
+    """The Xet hashes of those files whose bytes the repo holds: a pointer alone tells nothing."""
+    if not offers_xet(services_of(request), repo):
+        return {}
+    pointers = [entry.pointer.oid for entry in entries if entry.pointer is not None]
+    return xet_hashes_of(uow, held_contents(uow, repo.id, pointers))
+
+
+def _item(entry: FileEntry, last: Mapping[str, CommitInfo], xet: Mapping[Sha256, XetHash]) -> dict[str, Any]:
     item: dict[str, Any] = {
         "type": "directory" if entry.is_directory else "file",
         "oid": entry.oid,
@@ -129,6 +144,8 @@ def _item(entry: FileEntry, last: Mapping[str, CommitInfo]) -> dict[str, Any]:
             "size": entry.pointer.size_bytes,
             "pointerSize": entry.pointer_bytes,
         }
+        if entry.pointer.oid in xet:
+            item["xetHash"] = xet[entry.pointer.oid]
     if entry.path in last:
         commit = last[entry.path]
         item["lastCommit"] = {"id": commit.oid, "title": commit.title, "date": iso(commit.at)}

@@ -65,6 +65,7 @@ from allmende.registry.holdings import (
     held_content,
     hold,
     list_held,
+    record_copies,
     release,
     storage_of,
     usable,
@@ -84,6 +85,7 @@ from allmende.registry.listing import (
     visible_storage,
 )
 from allmende.registry.names import check_account_name, check_path, check_repo_name, name_key
+from allmende.registry.pull_requests import PullRequest, find_pull_request
 from allmende.registry.receive import (
     AddFile,
     LinkContent,
@@ -95,6 +97,7 @@ from allmende.registry.receive import (
     check_may_submit,
     prepare,
     receive,
+    start_pull_request,
 )
 from allmende.registry.repos import (
     MAIN,
@@ -166,6 +169,7 @@ __all__ = [
     "PathInvalid",
     "Place",
     "Prepared",
+    "PullRequest",
     "Received",
     "Ref",
     "RefExists",
@@ -217,6 +221,7 @@ __all__ = [
     "file_at",
     "find_account",
     "find_entry",
+    "find_pull_request",
     "find_repo_by_id",
     "find_token",
     "folder_at",
@@ -253,6 +258,7 @@ __all__ = [
     "read_trees",
     "readable_repo",
     "receive",
+    "record_copies",
     "release",
     "remove_member",
     "repo_ids",
@@ -260,6 +266,7 @@ __all__ = [
     "revoke_token",
     "set_member",
     "squash",
+    "start_pull_request",
     "storage_of",
     "tags_by_repo",
     "tags_in_use",

@@ -23,6 +23,7 @@ __all__ = [
     "held_content",
     "hold",
     "list_held",
+    "record_copies",
     "release",
     "storage_of",
     "usable",
@@ -108,6 +109,22 @@ def list_held(uow: UnitOfWork, repo_id: RepoId, after: Sha256 | None, limit: int
         )
         for row in uow.all(query)
     ]
+
+
+def record_copies(
+    uow: UnitOfWork, actor: Actor, source: Repo, target: Repo, paths: Mapping[Sha256, str]
+) -> None:
+    """Record that contents of one repo are about to be linked into another: lineage, said outright.
+
+    Nothing is linked yet; the commit that follows does it, and asks for itself what its author may link.
+    """
+    if paths:
+        uow.emit(
+            "contents.copied",
+            {"source_repo_id": source.id, "files": [[sha256, path] for sha256, path in paths.items()]},
+            repo_id=target.id,
+            actor_id=actor.account_id,
+        )
 
 
 def release(uow: UnitOfWork, repo_id: RepoId, hashes: Iterable[Sha256]) -> None:

@@ -1,14 +1,34 @@
 """Pull requests as far as git knows them: a number, an author, a ref."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
 
 from allmende.ids import AccountId, RepoId
-from allmende.registry.tables import pull_request, repo
+from allmende.registry.tables import account, pull_request, repo
 from allmende.storage import UnitOfWork
 
-__all__ = ["next_number", "open_pull_request", "pull_request_author", "recent_pull_requests"]
+__all__ = [
+    "PullRequest",
+    "find_pull_request",
+    "next_number",
+    "open_pull_request",
+    "pull_request_author",
+    "recent_pull_requests",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A proposal to change `target`; its commits are on `refs/pr/<number>`. Without an author: deleted."""
+
+    number: int
+    author: str | None
+    title: str
+    description: str
+    target: str
+    created_at: datetime
 
 
 def next_number(uow: UnitOfWork, repo_id: RepoId) -> int:
@@ -40,6 +60,19 @@ def open_pull_request(
     )
     uow.emit("pull_request.opened", {"number": number, "target": target}, repo_id=repo_id, actor_id=author_id)
     return number
+
+
+def find_pull_request(uow: UnitOfWork, repo_id: RepoId, number: int) -> PullRequest | None:
+    """The pull request of this number in a repo."""
+    query = (
+        select(pull_request, account.c.name.label("author"))
+        .outerjoin(account, account.c.id == pull_request.c.author_id)
+        .where(pull_request.c.repo_id == repo_id, pull_request.c.number == number)
+    )
+    row = uow.one_or_none(query)
+    if row is None:
+        return None
+    return PullRequest(row.number, row.author, row.title, row.description, row.target, row.created_at)
 
 
 def pull_request_author(uow: UnitOfWork, repo_id: RepoId, ref_name: str) -> AccountId | None:

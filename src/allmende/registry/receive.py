@@ -56,6 +56,7 @@ __all__ = [
     "check_may_submit",
     "prepare",
     "receive",
+    "start_pull_request",
 ]
 
 _REPEAT_WINDOW = timedelta(minutes=10)
@@ -168,6 +169,20 @@ def receive(uow: UnitOfWork, queue: JobQueue, actor: Actor, repo: Repo, prepared
     if submission.create_pr:
         return _propose(change, queue, current.commit_oid)
     return _advance(change, queue, current.commit_oid)
+
+
+def start_pull_request(uow: UnitOfWork, actor: Actor, repo: Repo, title: str, description: str) -> int:
+    """A pull request against `main` that changes nothing yet: its commits follow, to `refs/pr/<number>`.
+
+    The number is that of its ref. Raises SignInRequired, AccessDenied, RevisionNotFound.
+    """
+    author = _require_right(uow, actor, repo, MAIN, create_pr=True)
+    head = read_ref(uow, repo.id, MAIN)
+    if head is None:
+        raise RevisionNotFound(MAIN)
+    number = open_pull_request(uow, repo.id, author.id, title, description, MAIN)
+    move_ref(uow, repo.id, f"refs/pr/{number}", expected=None, new=head.commit_oid)
+    return number
 
 
 @dataclass(frozen=True, slots=True)

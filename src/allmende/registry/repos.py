@@ -85,6 +85,8 @@ class Repo:
     private: bool
     gated: Gate
     disabled: bool
+    xet_reads: bool
+    """Whether its files are offered over Xet; the hub's own setting must allow it too."""
     details: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
@@ -284,9 +286,15 @@ def move_repo(uow: UnitOfWork, actor: Actor, found: Repo, new_full_name: str) ->
 
 
 def update_repo(
-    uow: UnitOfWork, actor: Actor, found: Repo, *, private: bool | None = None, gated: Gate | None = None
+    uow: UnitOfWork,
+    actor: Actor,
+    found: Repo,
+    *,
+    private: bool | None = None,
+    gated: Gate | None = None,
+    xet_reads: bool | None = None,
 ) -> None:
-    """Change visibility or gate; what is None stays. Raises AccessDenied."""
+    """Change visibility, gate or the switch of Xet reads; what is None stays. Raises AccessDenied."""
     known = actor.require_change(found.namespace_id, found.type, found.full_name)
     if private is not None and private != found.private:
         uow.execute(update(repo).where(repo.c.id == found.id).values(private=private))
@@ -294,6 +302,9 @@ def update_repo(
     if gated is not None and gated != found.gated:
         uow.execute(update(repo).where(repo.c.id == found.id).values(gated=gated))
         uow.emit("repo.gated", {"gated": gated}, repo_id=found.id, actor_id=known.id)
+    if xet_reads is not None and xet_reads != found.xet_reads:
+        uow.execute(update(repo).where(repo.c.id == found.id).values(xet_reads=xet_reads))
+        uow.emit("repo.xet_reads", {"xet_reads": xet_reads}, repo_id=found.id, actor_id=known.id)
 
 
 def delete_repo(uow: UnitOfWork, actor: Actor, found: Repo) -> None:
@@ -371,6 +382,7 @@ def repo_from_row(row: Row[Any]) -> Repo:
         private=row.private,
         gated=row.gated,
         disabled=row.disabled,
+        xet_reads=row.xet_reads,
         details=row.details,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -119,7 +119,7 @@ def duplicate_repo(
         private=source.private if private is None else private,
         details=source.details,
     )
-    update_repo(uow, actor, copy, gated=source.gated)
+    update_repo(uow, actor, copy, gated=source.gated, xet_reads=source.xet_reads)
     own_first = read_ref(uow, copy.id, MAIN)
     refs = [ref for ref in list_refs(uow, source.id) if not ref.name.startswith("refs/pr/")]
     share_objects(uow, source.id, copy.id)

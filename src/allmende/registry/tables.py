@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    true,
 )
 
 from allmende.storage import Document, Moment, RowId, metadata
@@ -91,6 +92,13 @@ repo = Table(
     Column("private", Boolean, nullable=False),
     Column("gated", String(8), nullable=False, comment="empty, auto or manual"),
     Column("disabled", Boolean, nullable=False),
+    Column(
+        "xet_reads",
+        Boolean,
+        nullable=False,
+        server_default=true(),
+        comment="whether its files are offered over Xet beside plain HTTP",
+    ),
     Column("details", Document, nullable=False, comment="what the type brings: a space's sdk"),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),

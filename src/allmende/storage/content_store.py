@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +40,9 @@ __all__ = [
 ]
 
 _READ_BYTES = 4 * 1024 * 1024
+_APART_BYTES = 1024 * 1024
+_WRITERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="content-writer")
+"""Write to the disk beside the threads that hash."""
 _DOOMED = ".doomed"
 _DOOMED_FOR_S = 60
 """A removal takes an instant; a file that is doomed for longer was left behind by a crash."""
@@ -151,13 +155,14 @@ class LocalContentStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._incoming = root / "incoming"
-        make_durable_directory(self._incoming)
+        self.incoming = root / "incoming"
+        """What is still arriving, of contents and of whatever else is written on the same disk."""
+        make_durable_directory(self.incoming)
 
     def open_write(self, sha256: Sha256, size_bytes: int) -> "LocalContentWriter":
         """See ContentStore."""
         return LocalContentWriter(
-            DurableFile(self._incoming), self.root, _location(sha256), sha256, size_bytes
+            DurableFile(self.incoming), self.root, _location(sha256), sha256, size_bytes
         )
 
     def write_part(self, upload_id: str, offset: int) -> "LocalPartWriter":
@@ -204,7 +209,7 @@ class LocalContentStore:
 
     def delete_older(self, location: str, than: datetime) -> bool:
         """See ContentStore. Takes the file away first: what arrives in its place meanwhile is not touched."""
-        doomed = self._incoming / f"{Path(location).name}{_DOOMED}"
+        doomed = self.incoming / f"{Path(location).name}{_DOOMED}"
         try:
             (self.root / location).rename(doomed)
         except FileNotFoundError:
@@ -227,7 +232,7 @@ class LocalContentStore:
     def discard_abandoned(self, older_than_s: float, now: float) -> int:
         """See ContentStore."""
         removed = 0
-        for path in self._incoming.iterdir():
+        for path in self.incoming.iterdir():
             if path.suffix == _DOOMED:
                 # A removal was killed half-way. What is garbage after all will be found to be so again.
                 if now - path.stat().st_ctime > _DOOMED_FOR_S:
@@ -245,7 +250,7 @@ class LocalContentStore:
         doomed.unlink()
 
     def _parts(self, upload_id: str) -> Path:
-        return self._incoming / f"{upload_id}.parts"
+        return self.incoming / f"{upload_id}.parts"
 
 
 class LocalContentWriter:
@@ -265,8 +270,14 @@ class LocalContentWriter:
         self._received_bytes += len(data)
         if self._received_bytes > self._expected_bytes:
             raise SizeMismatch(f"More bytes arrived than the {self._expected_bytes} announced.")
-        self._hash.update(data)
-        self._file.write(data)
+        if len(data) < _APART_BYTES:
+            self._hash.update(data)
+            self._file.write(data)
+        else:
+            # Neither holds the interpreter's lock: with a free core they cost as much as the slower one.
+            writing = _WRITERS.submit(self._file.write, data)
+            self._hash.update(data)
+            writing.result()
         reach("upload.receiving")
 
     def finish(self) -> str:

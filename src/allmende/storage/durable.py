@@ -7,7 +7,7 @@ sync the file, rename it to its own name, sync the folder. Only then may a datab
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -23,6 +23,9 @@ __all__ = [
     "replace_durably",
     "sync_directory",
 ]
+
+_MOST_PARTS = 512
+"""In one call; the system's own limit is 1,024."""
 
 _synced_folders: set[Path] = set()
 """Folders that this process has synced into the ones that hold them: some 65,000 for a store at most."""
@@ -56,19 +59,35 @@ class DurableFile:
             while view:
                 view = view[os.write(self._fd, view) :]
 
+    def write_all(self, parts: Sequence[bytes | memoryview]) -> None:
+        """Append many parts with few system calls; raises StorageFull when the disk has no room."""
+        if self._fd is None:
+            raise ValueError("the file is closed")
+        for start in range(0, len(parts), _MOST_PARTS):
+            some = parts[start : start + _MOST_PARTS]
+            with out_of_space():
+                written = os.writev(self._fd, some)
+            if written < sum(map(len, some)):
+                # Rare, and then of no haste: the rest of them one by one.
+                self.write(b"".join(some)[written:])
+
     def publish(self, final: Path, root: Path) -> None:
         """Sync, rename to `final`, sync its folder: on return the bytes are durable under that name.
 
         `root` is a folder above `final` that is durable already.
         """
+        reach("upload.before_sync")
+        self.sync()
+        publish(self.path, final, root)
+
+    def sync(self) -> None:
+        """Make the bytes durable under the temporary name, and close the file."""
         if self._fd is None:
             raise ValueError("the file is closed")
-        reach("upload.before_sync")
         with out_of_space():
             os.fsync(self._fd)
         os.close(self._fd)
         self._fd = None
-        publish(self.path, final, root)
 
     def discard(self) -> None:
         """Close and remove the temporary file, if it still is one."""
@@ -95,7 +114,9 @@ def replace_durably(final: Path, data: bytes) -> None:
     make_durable_directory(final.parent)
     with DurableFile(final.parent) as file:
         file.write(data)
-        file.publish(final, final.parent)
+        file.sync()
+        os.rename(file.path, final)
+    sync_directory(final.parent)
 
 
 def make_durable_directory(path: Path) -> None:

@@ -59,11 +59,18 @@ class UnitOfWork:
 
     def upsert(self, table: Table, row: Mapping[str, Any]) -> None:
         """Insert `row`, or overwrite the one that has its primary key."""
+        self.upsert_all(table, [row])
+
+    def upsert_all(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The same of several rows, which name the same columns."""
+        if not rows:
+            return
         dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
         keys = [column.name for column in table.primary_key.columns]
-        rest = {name: value for name, value in row.items() if name not in keys}
+        inserting = dialect.insert(table)
+        rest = {name: inserting.excluded[name] for name in rows[0] if name not in keys}
         self.connection.execute(
-            dialect.insert(table).values(**row).on_conflict_do_update(index_elements=keys, set_=rest)
+            inserting.on_conflict_do_update(index_elements=keys, set_=rest), [dict(row) for row in rows]
         )
 
     def emit(

@@ -15,6 +15,8 @@ from allmende.ids import Sha256
 from allmende.storage.contents import Content, batches, content_from_row
 from allmende.storage.schema import content, possession
 from allmende.storage.unit_of_work import UnitOfWork
+from allmende.storage.uploaded_xorbs import named_since
+from allmende.storage.xet_tables import xet_file
 
 __all__ = ["known_locations", "list_contents", "record_scrub", "unused_since"]
 
@@ -28,11 +30,21 @@ def list_contents(uow: UnitOfWork, after: Sha256 | None, limit: int) -> list[Con
 
 
 def unused_since(uow: UnitOfWork, hashes: Iterable[Sha256], moment: datetime) -> dict[Sha256, Content]:
-    """Those contents that came before `moment` and that nobody has uploaded again since."""
+    """Those contents that came before `moment` and that nobody has uploaded or named again since.
+
+    Clients of the Xet transfer name chunks that they were told of, or have uploaded, without sending them.
+    """
     found: dict[Sha256, Content] = {}
+    mentioned = exists().where(xet_file.c.sha256 == content.c.sha256, xet_file.c.mentioned_at >= moment)
     uploaded = exists().where(possession.c.sha256 == content.c.sha256, possession.c.at >= moment)
     for batch in batches(sorted(set(hashes))):
-        query = select(content).where(content.c.sha256.in_(batch), content.c.created_at < moment, ~uploaded)
+        query = select(content).where(
+            content.c.sha256.in_(batch),
+            content.c.created_at < moment,
+            ~uploaded,
+            ~mentioned,
+            ~named_since(moment),
+        )
         found.update({Sha256(row.sha256): content_from_row(row) for row in uow.all(query)})
     return found
 

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from allmende.facts import content_facts
-from allmende.flows import format_fact
+from allmende.flows import format_fact, offers_xet
 from allmende.formats import Malformed
 from allmende.registry import (
     EntryNotFound,
@@ -21,7 +21,7 @@ from allmende.registry import (
     held_content,
     read_blob,
 )
-from allmende.storage import Content, UnitOfWork
+from allmende.storage import Content, UnitOfWork, xet_hashes_of
 from allmende.web.addresses import tree_path
 from allmende.web.repo_views import repo_of, routes_of, view_of
 from allmende.web.visits import Visit
@@ -108,6 +108,9 @@ def blob(visit: Visit) -> Response:
         if entry.pointer is None and wanted in ("text", "header"):
             inline = read_blob(uow, repo.id, entry.oid)
         (line,) = _lines(uow, [entry], path.rpartition("/")[0])
+        xet_hash = None
+        if content is not None and offers_xet(visit.services, repo):
+            xet_hash = xet_hashes_of(uow, [content.sha256]).get(content.sha256)
     shown = _show(visit, entry, wanted, content, inline)
     return visit.render(
         "blob.html",
@@ -116,6 +119,7 @@ def blob(visit: Visit) -> Response:
         path=path,
         crumbs=_crumbs(repo, view.name, path),
         line=line,
+        xet_hash=xet_hash,
         shown=shown,
     )
 

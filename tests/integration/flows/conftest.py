@@ -9,7 +9,7 @@ from allmende.flows import Services
 from allmende.flows.worker import handlers
 from allmende.jobs import Job, JobContext, SqlJobQueue
 from allmende.settings import load_settings
-from allmende.storage import Database, LinkSigner, LocalContentStore
+from allmende.storage import Database, LinkSigner, LocalContentStore, LocalXorbStore
 from tests.integration.registry.conftest import commit, make_repo, upload
 
 __all__ = ["commit", "make_repo", "upload"]
@@ -21,7 +21,12 @@ RunJobs = Callable[[], list[Job]]
 def services(tmp_path: Path, database: Database, contents: LocalContentStore, queue: SqlJobQueue) -> Services:
     settings = load_settings({"data": tmp_path, "unreferenced_grace_s": 3600, "scrub_age_s": 3600}, {})
     return Services(
-        settings=settings, database=database, contents=contents, signer=LinkSigner(b"s" * 32), queue=queue
+        settings=settings,
+        database=database,
+        contents=contents,
+        signer=LinkSigner(b"s" * 32),
+        queue=queue,
+        xorbs=LocalXorbStore(contents.root / "xorbs", contents.incoming),
     )
 
 

@@ -35,7 +35,14 @@ from allmende.registry import (
     set_member,
 )
 from allmende.settings import load_settings
-from allmende.storage import Database, LinkSigner, LocalContentStore, add_content, take_possession
+from allmende.storage import (
+    Database,
+    LinkSigner,
+    LocalContentStore,
+    LocalXorbStore,
+    add_content,
+    take_possession,
+)
 
 
 @dataclass
@@ -139,7 +146,8 @@ def application(services: Services) -> Starlette:
 def hub(tmp_path: Path, database: Database, contents: LocalContentStore) -> Iterator[Hub]:
     settings = load_settings({"data": tmp_path}, {})
     signer = LinkSigner(b"k" * 32)
-    services = Services(settings, database, contents, signer, SqlJobQueue(database))
+    xorbs = LocalXorbStore(contents.root / "xorbs", contents.incoming)
+    services = Services(settings, database, contents, signer, SqlJobQueue(database), xorbs)
     with database.write() as uow:
         people = {name: create_account(uow, name, "user") for name in ("alice", "bob", "rea")}
         lab = create_account(uow, "lab", "org", fullname="The Lab")

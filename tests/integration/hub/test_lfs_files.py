@@ -51,8 +51,8 @@ def test_contents_are_listed_to_those_who_may_change_the_repo(hub, repo, says):
     says(hub.get(f"{repo}/lfs-files?cursor=WyJ4Il0", by="alice"), 400, "cursor_invalid")
 
 
-def test_copies_without_bytes_are_not_offered(hub, repo, says):
-    says(hub.post(f"{repo}/lfs-files/duplicate", by="alice"), 501, "not_offered")
+def test_copies_without_bytes_need_to_say_of_what_and_whither(hub, repo, says):
+    says(hub.post(f"{repo}/lfs-files/duplicate", by="alice"), 400, "body_invalid")
 
 
 def test_a_duplicate_has_the_files_and_is_as_private_as_its_source(hub, repo, says):

@@ -130,12 +130,15 @@ def test_a_move_of_something_that_is_no_full_name(hub, says):
 def test_settings_change_gate_and_visibility(hub, says):
     api = hub.create("alice/mm")
     for body, told in (
-        ({"gated": "manual"}, {"private": False, "gated": "manual"}),
-        ({"visibility": "private"}, {"private": True, "gated": "manual"}),
-        ({"gated": False, "private": False}, {"private": False, "gated": False}),
+        ({"gated": "manual"}, {"private": False, "gated": "manual", "xetReads": True}),
+        ({"visibility": "private"}, {"private": True, "gated": "manual", "xetReads": True}),
+        ({"xetReads": False}, {"private": True, "gated": "manual", "xetReads": False}),
+        ({"gated": False, "private": False}, {"private": False, "gated": False, "xetReads": False}),
+        ({"xetReads": True}, {"private": False, "gated": False, "xetReads": True}),
     ):
         assert hub.call("PUT", f"{api}/settings", json=body, by="alice").json() == told
     says(hub.call("PUT", f"{api}/settings", json={"gated": True}, by="alice"), 400, "body_invalid")
+    says(hub.call("PUT", f"{api}/settings", json={"xetReads": "some"}, by="alice"), 400, "body_invalid")
     says(hub.call("PUT", f"{api}/settings", json={"color": "red"}, by="alice"), 400, "bad_request")
     says(hub.call("PUT", f"{api}/settings", json={"gated": "auto"}, by="bob"), 403, "access_denied")
     says(hub.call("PUT", f"{api}/settings", json={"gated": "auto"}), 401, "sign_in_required")

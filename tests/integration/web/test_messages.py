@@ -13,7 +13,7 @@ from allmende.web.messages import LANGUAGES, catalogue, preferred_language
 from tests.integration.web.reading import Reading
 
 TEMPLATES = sorted((Path(allmende.web.__file__).parent / "templates").glob("*.html"))
-WORDLESS = {"B", "LFS", "SHA-256", "git", "sha256:", "token"}
+WORDLESS = {"B", "LFS", "SHA-256", "Xet", "git", "sha256:", "token"}
 """What is the same in every language."""
 SPOKEN = ("alt", "aria-label", "placeholder", "title", "content")
 PLACE = re.compile(r"\{(\w+)\}")

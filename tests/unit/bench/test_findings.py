@@ -20,6 +20,13 @@ def test_a_ratio_is_that_of_medians_and_one_slow_round_does_not_move_it():
     assert found.details["hub_s"] == [2.0, 2.2, 60.0]
 
 
+def test_a_ratio_names_its_two_sides():
+    found = versus("xet_upload", "what", 1.5, Series([3.0], [1.0]), Series([2.0], [0.5]), ("xet", "lfs"))
+    assert found.unit == "x lfs"
+    assert (found.details["xet_median_s"], found.details["lfs_cpu_s"]) == (3.0, [0.5])
+    assert found.is_met
+
+
 def test_percentiles_are_values_that_occurred():
     values = [float(number) for number in range(100, 0, -1)]
     assert (percentile(values, 50), percentile(values, 99), percentile([7.0], 99)) == (51.0, 100.0, 7.0)

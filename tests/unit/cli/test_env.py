@@ -84,6 +84,10 @@ def test_what_a_shell_might_run_is_refused(address: str, capsys: pytest.CaptureF
     assert capsys.readouterr().out == ""
 
 
+def test_clients_keep_their_own_way_of_sending_files() -> None:
+    assert not any("XET" in variable.name for variable in VARIABLES)
+
+
 def test_the_stock_client_knows_the_names() -> None:
     own = [variable.name for variable in VARIABLES if variable.name.startswith("HF_HUB_")]
     source = Path(constants.__file__).read_text("utf-8")
