@@ -94,8 +94,8 @@ def live_and_die(hub: RunningHub, publisher: Publisher, point: str) -> None:
 
 def check_leftovers(hub: RunningHub) -> None:
     """What the crashes left is removed: temporary files by the sweep once they are old, files as garbage."""
-    incoming = hub.data / "contents" / "incoming"
-    for path in incoming.iterdir():
+    incoming, xorbs = hub.data / "contents" / "incoming", hub.data / "contents" / "xorbs"
+    for path in [*incoming.iterdir(), *xorbs.glob("*/*")]:
         os.utime(path, (1, 1))
     with services_of(hub) as services:
         with services.database.write() as uow:
@@ -109,6 +109,7 @@ def check_leftovers(hub: RunningHub) -> None:
         report = fsck(services, deep=True)
     assert report.sound, report.problems
     assert report.notes == ()
+    assert list(xorbs.glob("*/*")) == []
 
 
 def run_round(folder: Path, seed: int) -> None:

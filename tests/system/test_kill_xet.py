@@ -7,23 +7,17 @@ the crashes left behind must be gone.
 
 import hashlib
 import json
-import os
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from allmende.failpoints import XET_POINTS
-from allmende.flows import Services, collect_garbage, fsck, open_services
-from allmende.flows.worker import handlers
-from allmende.jobs import JobContext
-from allmende.settings import load_settings
 from tests.contract.clients import Client
 from tests.hubs import USERS, RunningHub
+from tests.system.test_kill import check_leftovers, check_whole
 
 SHARED = (
     "upload.receiving",
@@ -39,24 +33,6 @@ SHARED = (
 ONCE = dict.fromkeys((*SHARED, *XET_POINTS), 1)
 LATER = {"xorb.receiving": 3, "shard.rebuilding": 4, "upload.before_sync": 3, "upload.before_rename": 2}
 DEATHS = [*ONCE.items(), *LATER.items()]
-
-
-@contextmanager
-def services_of(hub: RunningHub) -> Iterator[Services]:
-    """The services over the hub's data, in this process, as an administrator's command has them."""
-    services = open_services(load_settings({"data": hub.data, "unreferenced_grace_s": 0}, {}))
-    try:
-        yield services
-    finally:
-        services.database.close()
-
-
-def check_whole(hub: RunningHub) -> None:
-    """Nothing that was acknowledged is missing: neither contents nor xorbs that wait for their files."""
-    with services_of(hub) as services:
-        report = fsck(services, deep=True)
-    assert report.sound, report.problems
-    assert {note.kind for note in report.notes} <= {"orphan"}
 
 
 def write_folder(folder: Path, random: Random) -> dict[str, str]:
@@ -95,25 +71,6 @@ def die_and_repeat(
     client.hf("upload", repo, str(folder))
     assert read_back(client, repo, folder.with_name(f"{folder.name}-back")) == expected
     hub.stop()
-
-
-def check_leftovers(hub: RunningHub) -> None:
-    """A sweep and a collection remove what the crashes left: temporary files, and xorbs that are in files."""
-    contents = hub.data / "contents"
-    for path in [*(contents / "incoming").iterdir(), *(contents / "xorbs").glob("*/*")]:
-        os.utime(path, (1, 1))
-    with services_of(hub) as services:
-        with services.database.write() as uow:
-            services.queue.enqueue(uow, "sweep", {}, priority=1000)
-        job = services.queue.claim(["sweep"], 60, "test")
-        assert job is not None
-        handlers(services)["sweep"](JobContext(services.queue, job))
-        services.queue.finish(job)
-        collect_garbage(services, dry_run=False)
-        report = fsck(services, deep=True)
-    assert (report.problems, report.notes) == ((), ())
-    assert list((contents / "incoming").iterdir()) == []
-    assert list((contents / "xorbs").glob("*/*")) == []
 
 
 def run_lives(folder: Path, seed: int, deaths: list[tuple[str, int]]) -> None:

@@ -98,7 +98,11 @@ def test_a_hub_with_accounts_prints_no_token_and_takes_more_while_it_runs(hub: R
 
 @pytest.mark.parametrize(
     ("number", "sends_half", "within_s"),
-    [(signal.SIGINT, False, 5), (signal.SIGHUP, False, 5), (signal.SIGTERM, True, 15)],
+    [
+        (signal.SIGINT, False, 5),
+        (signal.SIGHUP, False, 5),
+        pytest.param(signal.SIGTERM, True, 15, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_ends_it_within_seconds_though_connections_are_open(
     tmp_path: Path, number: signal.Signals, sends_half: bool, within_s: float
