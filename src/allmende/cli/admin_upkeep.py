@@ -49,10 +49,10 @@ def begin_epoch(*, place: HubPlace | None = None, as_json: AsJson = False) -> No
 
     For after a backup was restored in a way that the next start does not notice. Safe while the hub runs.
     """
-    from allmende.storage import renew_epoch
+    from allmende import flows
 
-    with opened(place) as services, services.database.write() as uow:
-        epoch = renew_epoch(uow)
+    with opened(place) as services:
+        epoch = flows.begin_epoch(services)
     if as_json:
         say_json("allmende.admin-new-epoch/1", {"epoch": epoch})
     else:

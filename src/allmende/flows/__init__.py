@@ -29,6 +29,7 @@ from allmende.flows.xet_reading import (
     offers_xet,
     reconstruct,
 )
+from allmende.flows.xorb_garbage import begin_epoch
 from allmende.flows.xorb_sources import Ask, Uploader
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Uploader",
     "XorbRange",
     "apply_plan",
+    "begin_epoch",
     "collect_garbage",
     "create_first_administrator",
     "enqueue_chunking",

@@ -4,15 +4,17 @@ Uploads over Xet bring their chunks with them. Whatever came by LFS or git is cu
 chunker as clients have, so that a later upload of the same bytes finds them, and they can be read over Xet.
 """
 
+import hashlib
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from types import MappingProxyType
-from typing import IO
+from typing import IO, BinaryIO
 
 from allmende.errors import NotFound
 from allmende.failpoints import reach
+from allmende.flows.lost_bytes import mark_damaged
 from allmende.flows.services import Services
 from allmende.ids import Sha256, XetHash
 from allmende.jobs import JobContext, JobQueue, Schedule
@@ -140,7 +142,10 @@ def chunk_contents(services: Services, context: JobContext) -> None:
 
 
 def _chunk_content(services: Services, context: JobContext, content: Content) -> None:
-    """The chunks wait in a temporary file: their own names in the database come from the hash of them all."""
+    """The chunks wait in a temporary file: their own names in the database come from the hash of them all.
+
+    Bytes that are not the content any more have chunks like any others, so its hash is taken along.
+    """
 
     def report(read_bytes: int) -> None:
         context.checkpoint()
@@ -150,17 +155,37 @@ def _chunk_content(services: Services, context: JobContext, content: Content) ->
     with tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES) as spool:
         try:
             with services.contents.open_read(content.location) as reader:
-                for chunk in chunks_of(reader, report):
+                hashing = _Hashing(reader)
+                for chunk in chunks_of(hashing, report):
                     hasher.add(chunk.hash, chunk.size_bytes)
                     spool.write(pack_chunks([chunk]))
         except NotFound as error:
             _log.warning("content %s is not cut into chunks: %s", content.sha256, error.message)
+            return
+        if hashing.hexdigest() != content.sha256:
+            mark_damaged(services, content, "Its bytes do not have its hash.")
             return
         spool.seek(0)
         xet_hash = to_hex(hasher.file_hash())
         record_chunk_map(services, xet_hash, content.sha256, _unspooled(spool))
         with services.database.write() as uow:
             mark_canonical(uow, xet_hash)
+
+
+class _Hashing:
+    """Passes on what it reads, and takes the SHA-256 of it."""
+
+    def __init__(self, reader: BinaryIO) -> None:
+        self._reader = reader
+        self._digest = hashlib.sha256()
+
+    def read(self, size_bytes: int) -> bytes:
+        block = self._reader.read(size_bytes)
+        self._digest.update(block)
+        return block
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
 
 
 def _unspooled(spool: IO[bytes]) -> Iterator[Chunk]:

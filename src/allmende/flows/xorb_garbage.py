@@ -54,7 +54,7 @@ def forgets_early(services: Services, before: datetime) -> bool:
 def collect_xorbs(services: Services, before: datetime, *, dry_run: bool) -> XorbGarbage:
     """Remove xorbs that no client has named since `before`, and bytes older than that which no row names.
 
-    With `dry_run` only counts them. Runs that end with them are rows; contents are not touched.
+    With `dry_run` only counts them. Contents are not touched.
     """
     xorbs = xorb_bytes = 0
     for found in _unseen(services, before, dry_run=dry_run):
@@ -117,7 +117,7 @@ def _unseen(services: Services, before: datetime, *, dry_run: bool) -> Iterator[
             return
 
 
-def begin_epoch(services: Services) -> None:
-    """From now on clients build on nothing that they remember."""
+def begin_epoch(services: Services) -> str:
+    """From now on clients build on nothing that they remember; returns the new epoch."""
     with services.database.write() as uow:
-        renew_epoch(uow)
+        return renew_epoch(uow)

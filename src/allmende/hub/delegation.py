@@ -5,7 +5,8 @@ the Xet store. What they show names the access token and the repo; what that tok
 each use. So nothing that was handed out outlives the token, the role, the repo or the account.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from allmende.clock import parse_iso
 from allmende.errors import AllmendeError
@@ -23,7 +24,7 @@ from allmende.registry import (
 )
 from allmende.storage import LinkInvalid, UnitOfWork
 
-__all__ = ["Delegation", "check_may_upload", "delegation_of", "repo_to_read", "repo_to_upload"]
+__all__ = ["Delegation", "check_may_upload", "claims_of", "delegation_of", "repo_to_read", "repo_to_upload"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,11 @@ def delegation_of(actor: Actor, repo: Repo) -> Delegation:
     return Delegation(
         repo_id=repo.id, token_id=actor.token.id, token_issued=actor.token.created_at.isoformat()
     )
+
+
+def claims_of(delegation: Delegation) -> dict[str, Any]:
+    """What is signed of it: the fields that are set."""
+    return {name: value for name, value in asdict(delegation).items() if value is not None}
 
 
 def check_may_upload(actor: Actor, repo: Repo) -> Account:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from allmende.clock import iso
 from allmende.errors import BadRequest, NotFound
 from allmende.http import acting, reading, reading_unit, services_of, writing_unit
-from allmende.hub.addresses import changeable, readable_files
+from allmende.hub.addresses import API_TYPES, changeable, readable_files
 from allmende.hub.bodies import Body, parsed
 from allmende.hub.delegation import check_may_upload
 from allmende.hub.pages import CursorInvalid, cursor_of, page_size, paged, position_at
@@ -36,7 +36,6 @@ __all__ = ["routes"]
 _MAX_DELETIONS = 1000
 """As many as stock clients send at once."""
 _MAX_COPIES = 1000
-_TYPES: dict[str, RepoType] = {"model": "model", "dataset": "dataset", "space": "space"}
 
 
 class _Deletions(Body):
@@ -116,7 +115,7 @@ def copy_between_repos(request: Request, body: bytes) -> Response:
     AccessDenied.
     """
     asked = parsed(_Copies, body)
-    target_type = _TYPES.get(asked.target.type)
+    target_type = API_TYPES.get(f"{asked.target.type}s")
     if target_type is None:
         raise BadRequest(f"{asked.target.type[:40]!r} is not a type of repo.", code="type_unknown")
     with writing_unit(request) as (uow, actor):

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from allmende.http import base_url, services_of
-from allmende.hub.delegation import Delegation, delegation_of
+from allmende.hub.delegation import Delegation, claims_of, delegation_of
 from allmende.ids import Sha256
 from allmende.registry import Actor, Repo
 from allmende.storage import LinkInvalid
@@ -37,8 +37,8 @@ def signed_address(request: Request, purpose: Purpose, path: str, link: Link) ->
     services = services_of(request)
     settings = services.settings
     ttl_s = settings.download_ttl_s if purpose == "lfs-download" else settings.upload_ttl_s
-    claims = {name: value for name, value in asdict(link).items() if value is not None}
-    return f"{base_url(request)}{path}?token={quote(services.signer.sign(purpose, claims, ttl_s))}"
+    secret = services.signer.sign(purpose, claims_of(link), ttl_s)
+    return f"{base_url(request)}{path}?token={quote(secret)}"
 
 
 def link_of(request: Request, purpose: Purpose) -> Link:

@@ -28,7 +28,7 @@ from allmende.flows import (
 )
 from allmende.http import Part, base_url, reading, services_of, wanted_part, wanted_parts
 from allmende.hub.content_response import ContentDamaged, caller_of
-from allmende.hub.delegation import Delegation, delegation_of, repo_to_read
+from allmende.hub.delegation import Delegation, claims_of, delegation_of, repo_to_read
 from allmende.hub.xet_tokens import reader_of, xet_token_of
 from allmende.hub.xet_uploads import STORE
 from allmende.ids import RepoId, XetHash, is_xet_hash
@@ -167,8 +167,7 @@ class _Reconstruction:
         """The signed address of a xorb."""
         services = services_of(self._request)
         link = _Fetch(**self._right, xet_hash=self._file.xet_hash, number=part.number, xorb=xorb)
-        claims = {name: value for name, value in asdict(link).items() if value is not None}
-        secret = services.signer.sign(_PURPOSE, claims, services.settings.download_ttl_s)
+        secret = services.signer.sign(_PURPOSE, claims_of(link), services.settings.download_ttl_s)
         return f"{base_url(self._request)}/xet/fetch/{xorb}?token={quote(secret)}"
 
 

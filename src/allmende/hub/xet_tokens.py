@@ -15,14 +15,20 @@ from allmende.errors import Forbidden, NotOffered, Unauthorized
 from allmende.flows import Services, Uploader, offers_xet
 from allmende.http import base_url, reading, reading_unit, services_of
 from allmende.hub.addresses import readable_files
-from allmende.hub.delegation import Delegation, check_may_upload, delegation_of, repo_to_read, repo_to_upload
+from allmende.hub.delegation import (
+    Delegation,
+    check_may_upload,
+    claims_of,
+    delegation_of,
+    repo_to_read,
+    repo_to_upload,
+)
 from allmende.registry import Actor, Repo, resolve_revision
 from allmende.storage import LinkExpired, LinkInvalid, UnitOfWork, read_epoch, read_generation
 
 __all__ = ["XetToken", "ask_uploader", "reader_of", "routes", "xet_headers", "xet_token_of"]
 
 _PURPOSE = "xet"
-_API_TYPES = {"model": "models", "dataset": "datasets", "space": "spaces"}
 
 
 class XetTokenInvalid(Unauthorized):
@@ -99,7 +105,7 @@ def write_token(request: Request) -> Response:
 
 def xet_headers(request: Request, repo: Repo, commit_oid: str, xet_hash: str) -> dict[str, str]:
     """What the answer to HEAD and GET of a file says so that the client may fetch it over Xet."""
-    route = f"/api/{_API_TYPES[repo.type]}/{repo.full_name}/xet-read-token/{commit_oid}"
+    route = f"/api/{repo.type}s/{repo.full_name}/xet-read-token/{commit_oid}"
     address = f"{base_url(request)}{route}"
     return {
         "X-Xet-Hash": xet_hash,
@@ -154,8 +160,7 @@ def _answer(request: Request, token: XetToken) -> Response:
     """The same in the body, for hf-xet, and in headers, for the Python client."""
     services = services_of(request)
     ttl_s = services.settings.xet_token_ttl_s
-    claims = {name: value for name, value in asdict(token).items() if value is not None}
-    secret = services.signer.sign(_PURPOSE, claims, ttl_s)
+    secret = services.signer.sign(_PURPOSE, claims_of(token), ttl_s)
     expires = int((services.database.clock() + timedelta(seconds=ttl_s)).timestamp())
     address = f"{base_url(request)}{token.address}"
     return JSONResponse(

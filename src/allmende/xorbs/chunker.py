@@ -7,7 +7,7 @@ they stand, which is what de-duplication lives on (draft-denis-xet, section on c
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from allmende.xorbs.gear_scan import GearScanner
 from allmende.xorbs.hashes import chunk_hash
 from allmende.xorbs.xorb import MAX_CHUNK_BYTES
 
-__all__ = ["MIN_CHUNK_BYTES", "Chunker", "chunks_of"]
+__all__ = ["MIN_CHUNK_BYTES", "Chunker", "Readable", "chunks_of"]
 
 MIN_CHUNK_BYTES = 8 * 1024
 """The shortest chunk, unless it is the last of its content."""
@@ -26,6 +26,13 @@ MIN_CHUNK_BYTES = 8 * 1024
 _SCAN_BYTES = 256 * 1024
 _READ_BYTES = 4 * 1024 * 1024
 _FEW_BYTES = 64 * 1024
+
+
+class Readable(Protocol):
+    """All that cutting needs of a reader."""
+
+    def read(self, size_bytes: int, /) -> bytes:
+        """Up to so many bytes; none at the end."""
 
 
 class _Cuts:
@@ -102,7 +109,7 @@ class Chunker:
         return chunks
 
 
-def chunks_of(reader: BinaryIO, checkpoint: Callable[[int], None] | None = None) -> Iterator[Chunk]:
+def chunks_of(reader: Readable, checkpoint: Callable[[int], None] | None = None) -> Iterator[Chunk]:
     """The chunks of a content, in order, read from the reader's present position to its end.
 
     Reads a few MiB at a time, whatever the length, and calls `checkpoint` with the number of bytes read so

@@ -227,3 +227,29 @@ def test_the_map_of_a_content_that_is_gone_is_not_recorded(services: Services, d
     record_chunk_map(services, file.name, file.sha256, file.chunks)
     with database.read() as uow:
         assert find_xet_file(uow, file.name) is None
+
+
+def test_bytes_that_have_changed_in_the_store_are_not_cut(
+    services: Services,
+    database: Database,
+    contents: LocalContentStore,
+    context: JobContext,
+    upload: Upload,
+    alice: Actor,
+) -> None:
+    """Else clients would be told of the wrong bytes, and would be given them without noticing."""
+    sha256 = upload(alice, DATA)
+    with database.read() as uow:
+        found = find_content(uow, sha256)
+    assert found is not None
+    path = contents.root / found.location
+    path.write_bytes(DATA[:500_000] + b"?" + DATA[500_001:])
+    chunk_contents(services, context)
+    with database.read() as uow:
+        assert xet_hashes_of(uow, [sha256]) == {}
+        damaged = find_content(uow, sha256)
+    assert damaged is not None
+    assert damaged.damaged is not None
+    upload(alice, DATA)
+    chunk_contents(services, context)
+    assert sum(chunk.size_bytes for chunk in cut(database, sha256)) == len(DATA)
