@@ -38,6 +38,8 @@ ENVIRONMENTS = {
     "torch": Environment(("torch.txt",), torch=True),
     "client-1.19": Environment(("client-1.19.txt",), project=False),
     "client-1": Environment(("client-1.txt",), project=False),
+    "scan-peers": Environment(("scan-peers.txt",), project=False),
+    "fuzz": Environment(("fuzz.txt",)),
 }
 
 

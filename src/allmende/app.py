@@ -41,7 +41,7 @@ def create_app(services: Services) -> Starlette:
             if worker is not None:
                 await run_sync(worker.stop, _WORKER_STOP_S)
             await run_sync(services.downloads.flush, services.database)
-            services.database.close()
+            await run_sync(services.close)
 
     app = Starlette(
         routes=[*api.routes(), *hub.routes(), *web.routes()],

@@ -95,6 +95,26 @@ class Settings(BaseModel):
         description="Seconds after which a stored content is read and verified again.",
     )
 
+    scan_policy: str | None = Field(
+        default=None,
+        max_length=4000,
+        description="What is done about findings, by severity or rule: "
+        "`high=warn,pickle-unknown-class=block`; the actions are block, quarantine, warn, note, none.",
+    )
+    strict_serving: bool = Field(
+        default=False,
+        description="Whether files that are not examined yet answer 503 and are not served with a warning.",
+    )
+    hold_back_secrets: bool = Field(
+        default=True,
+        description="Whether files with secrets in them are shown only to those who may write their repo.",
+    )
+    auditors: str | None = Field(
+        default=None,
+        max_length=4000,
+        description="Accounts, separated by commas, that may get blocked files and lift what blocks them.",
+    )
+
     @property
     def database_url(self) -> str:
         """The database to use, the embedded default included."""

@@ -69,6 +69,7 @@ BODIES: _Bodies = {
     "/info/lfs/objects/verify": [(_JSON, _OBJECT)],
     "/info/lfs/locks": [(_JSON, {"path": "config.json"})],
     "/info/lfs/locks/{}": [(_JSON, {})],
+    "/scan/{}": [("application/x-www-form-urlencoded", b"path=config.json&reason=harmless")],
 }
 """Bodies that would do what the route is for, by the end of its address."""
 

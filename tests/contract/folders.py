@@ -84,7 +84,7 @@ def model_of_200_mb(path: Path, seed: int) -> Folder:
     (path / "README.md").write_text(CARD, "utf-8")
     (path / "config.json").write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"]}))
     write_safetensors(path / "model.safetensors", 50_000_000, seed)
-    write_noise(path / "original" / "optimizer.bin", 3 * MIB + 17, seed)
+    write_noise(path / "original" / "state.bin", 3 * MIB + 17, seed)
     (path / "empty.txt").touch()
     (path / "Übersicht & 100% [neu].txt").write_text("Umlaute, Leerzeichen, Klammern: ÄÖÜ\n", "utf-8")
     (path / "deep" / "er" / "still").mkdir(parents=True)

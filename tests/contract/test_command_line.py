@@ -15,14 +15,14 @@ from tests.hubs import RunningHub
 
 def test_upload_download_and_verify(client: Client, name: str, wide_folder: Folder, large_folder: Folder):
     repo, into = f"alice/{name}", client.home / "into"
-    weights = large_folder.path / "original" / "optimizer.bin"
+    weights = large_folder.path / "original" / "state.bin"
 
     assert f"/{repo}" in client.hf("upload", repo, str(wide_folder.path), "many", "--private")
     client.hf("upload", repo, str(weights), "weights.bin", "--commit-message", "Weights")
     client.hf("upload", repo, str(weights), "proposed.bin", "--create-pr")
     client.hf("download", repo, "--local-dir", str(into))
     found = digests(into)
-    assert found.pop("weights.bin") == large_folder.sha256s["original/optimizer.bin"]
+    assert found.pop("weights.bin") == large_folder.sha256s["original/state.bin"]
     assert found.pop(".gitattributes")
     assert found == {f"many/{path}": sha256 for path, sha256 in wide_folder.sha256s.items()}
 

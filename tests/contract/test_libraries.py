@@ -26,6 +26,18 @@ def test_a_bert_goes_there_and_back(client_of: ClientOf, new_name: str):
     assert loaded == pushed
 
 
+def test_a_model_that_attacks_is_refused_with_the_reason(client_of: ClientOf, new_name: str):
+    base = f"{new_name}-base"
+    client_of("alice", timeout_s=SLOW_S).run("push_transformer", repo=base, text=TEXT, seed=3)
+    client_of("alice", timeout_s=SLOW_S).run("push_dangerous", base=base, repo=new_name)
+    loaded = client_of("bob", timeout_s=SLOW_S).run("load_dangerous", repo=new_name, text=TEXT)
+    assert "pytorch_model.bin" in loaded["told"]
+    assert "blocked by the scan" in loaded["told"], loaded["told"][-3000:]
+    assert "pickle-refused-global" in loaded["told"]
+    assert loaded["model_type"] == "bert"
+    assert loaded["tokens"]
+
+
 def test_a_sentence_model_goes_there_and_back(client_of: ClientOf, new_name: str):
     base, texts = f"{new_name}-base", [TEXT, "the meadow is the commons"]
     client_of("alice", timeout_s=SLOW_S).run("push_transformer", repo=base, text=TEXT, seed=2)

@@ -33,7 +33,7 @@ def test_a_folder_with_200_mb_comes_back_equal(
         assert traffic.answered("GET", RECONSTRUCTIONS)
         plain = {each.path.rpartition("/")[2] for each in asked if each.is_content and each.method == "GET"}
         assert "config.json" in plain
-        assert not {"model.safetensors", "optimizer.bin"} & plain
+        assert not {"model.safetensors", "state.bin"} & plain
     assert any(each.method == "PUT" for each in asked) is not client.sends_over_xet, "else nothing by LFS"
     assert [each for each in asked if each.status >= 500] == []
 
@@ -122,7 +122,7 @@ def test_everything_that_is_read_of_a_repo(
     saw = client.run(
         "looking",
         repo=repo,
-        lfs_path="original/optimizer.bin",
+        lfs_path="original/state.bin",
         plain_path="Übersicht & 100% [neu].txt",
         folder="deep/er",
     )
@@ -131,7 +131,7 @@ def test_everything_that_is_read_of_a_repo(
     assert saw["library_name"] == "transformers"
     assert {"contract", "license:apache-2.0", "en", "transformers"} <= set(saw["tags"])
     assert saw["card"]["license"] == "apache-2.0"
-    assert saw["lfs"]["sha256"] == large_folder.sha256s["original/optimizer.bin"]
+    assert saw["lfs"]["sha256"] == large_folder.sha256s["original/state.bin"]
     assert saw["used_storage"] >= saw["lfs"]["size"]
     assert len(saw["files"]) == 300 + 7
     assert {"deep", "deep/er", "deep/er/still", "many", "many/part-000", "original"} <= set(saw["folders"])

@@ -107,7 +107,7 @@ def metrics(request: Request) -> Response:
                 ),
             ]
     if told:
-        families.append(_jobs(services))
+        families += [_jobs(services), *_scans(services)]
     return PlainTextResponse(
         "".join(families), headers={"Cache-Control": "no-store", "Content-Type": _TEXT_FORMAT}
     )
@@ -127,6 +127,15 @@ def _jobs(services: Services) -> str:
         for (kind, state), count in sorted(services.queue.counts().items())
     ]
     return _family("allmende_jobs", "gauge", "Jobs by kind and state.", samples)
+
+
+def _scans(services: Services) -> list[str]:
+    statuses, seconds = services.scanner.figures()
+    samples: list[Sample] = [({"status": status}, count) for status, count in sorted(statuses.items())]
+    return [
+        _family("allmende_scanned_files_total", "counter", "Files that this process scanned.", samples),
+        _family("allmende_scan_seconds_total", "counter", "Time it took.", [({}, round(seconds, 3))]),
+    ]
 
 
 def _family(name: str, kind: str, said: str, samples: Iterable[Sample]) -> str:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from allmende import __version__
+from allmende.api.scans import add_scan_routes
 from allmende.clock import iso
 from allmende.errors import BadRequest
 from allmende.facts import Fact, revision_facts
@@ -27,7 +28,7 @@ from allmende.registry import readable_repo, resolve_revision
 __all__ = ["PREFIX", "make_api"]
 
 PREFIX = "/api/allmende/v1"
-FEATURES = ("facts", "git-lfs", "huggingface-hub", "xet")
+FEATURES = ("facts", "git-lfs", "huggingface-hub", "scan", "xet")
 _TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
 
@@ -101,6 +102,7 @@ def make_api() -> FastAPI:
         operation_id="facts",
         tags=["repos"],
     )
+    add_scan_routes(app)
     return app
 
 

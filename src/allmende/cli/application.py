@@ -8,10 +8,12 @@ from allmende.cli import (
     admin_apply,
     admin_jobs,
     admin_repos,
+    admin_scan,
     admin_tokens,
     admin_upkeep,
     client_environment,
     inspect,
+    scan,
     serve,
 )
 
@@ -32,6 +34,7 @@ def build() -> App:
     app.command(_admin(), name="admin")
     app.command(client_environment.env, name="env")
     app.command(inspect.inspect, name="inspect")
+    app.command(scan.scan, name="scan")
     return app
 
 
@@ -64,6 +67,13 @@ def _admin() -> App:
     jobs.default(admin_jobs.list_of_jobs)
     jobs.command(admin_jobs.retry, name="retry")
     admin.command(jobs, name="jobs")
+    verdicts = App(help="Verdicts of the scan that were lifted.")
+    verdicts.command(admin_scan.override, name="override")
+    verdicts.command(admin_scan.list_of_overrides, name="overrides")
+    verdicts.command(admin_scan.revoke, name="revoke")
+    admin.command(verdicts, name="scan")
+    admin.command(admin_scan.begin_rescan, name="rescan")
+    admin.command(admin_scan.report, name="scan-report")
     admin.command(admin_upkeep.collect, name="gc")
     admin.command(admin_upkeep.check, name="fsck")
     admin.command(admin_upkeep.begin_epoch, name="new-epoch")

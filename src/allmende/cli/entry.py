@@ -9,7 +9,16 @@ from typing import NoReturn
 from cyclopts import CycloptsError
 
 from allmende.cli.application import build
-from allmende.cli.exits import BROKEN_PIPE, INTERRUPTED, IO_FAILED, OK, SOFTWARE, USAGE, exit_code
+from allmende.cli.exits import (
+    BROKEN_PIPE,
+    INTERRUPTED,
+    IO_FAILED,
+    OK,
+    SCAN_FAILED,
+    SOFTWARE,
+    USAGE,
+    exit_code,
+)
 from allmende.cli.output import complain
 from allmende.errors import AllmendeError
 
@@ -33,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except CycloptsError as error:
         complain(str(error), "Say `allmende --help`, or --help behind the command.")
-        return USAGE
+        return SCAN_FAILED if list(arguments[:1]) == ["scan"] else USAGE
     except AllmendeError as error:
         complain(error.message, error.hint)
         return exit_code(error)

@@ -8,6 +8,7 @@ __all__ = [
     "INTERRUPTED",
     "IO_FAILED",
     "OK",
+    "SCAN_FAILED",
     "SOFTWARE",
     "USAGE",
     "exit_code",
@@ -18,6 +19,8 @@ FOUND = 1
 """The command did its work and found something wrong."""
 USAGE = 2
 """The command line, a setting or an input is not possible."""
+SCAN_FAILED = 4
+"""`allmende scan` could not look at everything that it was told to look at."""
 SOFTWARE = 70
 IO_FAILED = 74
 INTERRUPTED = 130

@@ -89,15 +89,16 @@ def opened(place: HubPlace | None, *, create: bool = False) -> Iterator["Service
     try:
         yield services
     finally:
-        services.database.close()
+        services.close()
 
 
 def make_ready(settings: "Settings", *, serving: bool = False) -> None:
     """Make folder, key and stores if they are missing, and bring the schema up to date. The lock is held.
 
-    With `serving` it is the start of a server: whether the folder is a restored copy is looked at too.
+    With `serving` it is the start of a server: whether the folder is a restored copy is looked at too, and
+    whether the rules of the scan are new to it.
     """
-    from allmende.flows import open_services
+    from allmende.flows import notice_new_rules, open_services
     from allmende.storage import migrate, settle_epoch
 
     services = open_services(settings)
@@ -105,8 +106,9 @@ def make_ready(settings: "Settings", *, serving: bool = False) -> None:
         migrate(services.database)
         if serving:
             settle_epoch(services.database, settings.data)
+            notice_new_rules(services)
     finally:
-        services.database.close()
+        services.close()
 
 
 def make_data_folder(settings: "Settings") -> None:

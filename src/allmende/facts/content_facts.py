@@ -11,25 +11,31 @@ from sqlalchemy import Row, delete, select, tuple_
 
 from allmende.facts.fact import ContentKey, Fact
 from allmende.facts.tables import content_fact
+from allmende.formats import JsonValue
 from allmende.ids import GitOid, Sha256, is_sha256
 from allmende.storage import UnitOfWork, batches
 
-__all__ = ["content_facts", "fact_from_row", "fact_row", "forget_content_facts", "put_content_facts"]
+__all__ = [
+    "content_fact_value",
+    "content_facts",
+    "fact_from_row",
+    "fact_row",
+    "forget_content_facts",
+    "put_content_facts",
+]
 
 
-def put_content_facts(uow: UnitOfWork, found: Mapping[ContentKey, Iterable[Fact]]) -> None:
+def put_content_facts(
+    uow: UnitOfWork, found: Mapping[ContentKey, Iterable[Fact]], *, keep_older: bool = False
+) -> None:
     """Add these facts to each content, in place of those of the same name.
 
-    What another version of one of their tools said of the content goes, whatever its name.
+    What another version of one of their tools said of the content goes, whatever its name; with
+    `keep_older` it stays until a fact of its own name comes: rather an old verdict than none.
     """
     rows = {(key, fact.name): fact for key, facts in found.items() for fact in facts}
-    keys_by_tool: dict[tuple[str, str], set[ContentKey]] = {}
-    for (key, _name), fact in rows.items():
-        keys_by_tool.setdefault((fact.tool, fact.tool_version), set()).add(key)
-    for (tool, version), keys in keys_by_tool.items():
-        outdated = (content_fact.c.tool == tool) & (content_fact.c.tool_version != version)
-        for batch in batches(sorted(keys)):
-            uow.execute(delete(content_fact).where(content_fact.c.content_key.in_(batch), outdated))
+    if not keep_older:
+        _drop_outdated(uow, rows)
     place = tuple_(content_fact.c.content_key, content_fact.c.name)
     for places in batches(sorted(rows)):
         uow.execute(delete(content_fact).where(place.in_(places)))
@@ -38,6 +44,16 @@ def put_content_facts(uow: UnitOfWork, found: Mapping[ContentKey, Iterable[Fact]
             content_fact.insert(),
             [{"content_key": key, **fact_row(fact)} for (key, _name), fact in rows.items()],
         )
+
+
+def _drop_outdated(uow: UnitOfWork, rows: Mapping[tuple[ContentKey, str], Fact]) -> None:
+    keys_by_tool: dict[tuple[str, str], set[ContentKey]] = {}
+    for (key, _name), fact in rows.items():
+        keys_by_tool.setdefault((fact.tool, fact.tool_version), set()).add(key)
+    for (tool, version), keys in keys_by_tool.items():
+        outdated = (content_fact.c.tool == tool) & (content_fact.c.tool_version != version)
+        for batch in batches(sorted(keys)):
+            uow.execute(delete(content_fact).where(content_fact.c.content_key.in_(batch), outdated))
 
 
 def content_facts(
@@ -52,6 +68,14 @@ def content_facts(
         for row in uow.all(query.where(content_fact.c.content_key.in_(batch))):
             found.setdefault(_key(row.content_key), {})[row.name] = fact_from_row(row)
     return found
+
+
+def content_fact_value(uow: UnitOfWork, key: ContentKey, name: str) -> JsonValue:
+    """The value of one fact about a content, None where nothing is known: one look-up by primary key."""
+    query = select(content_fact.c.value).where(content_fact.c.content_key == key, content_fact.c.name == name)
+    row = uow.one_or_none(query)
+    value: JsonValue = None if row is None else row.value
+    return value
 
 
 def forget_content_facts(uow: UnitOfWork, keys: Iterable[ContentKey]) -> None:

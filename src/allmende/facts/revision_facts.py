@@ -15,6 +15,7 @@ from allmende.storage import UnitOfWork, batches
 __all__ = [
     "EXAMINED",
     "RevisionFacts",
+    "examined_value",
     "forget_repo_facts",
     "is_examined",
     "put_revision_facts",
@@ -84,6 +85,18 @@ def revisions_facts(
         for row in uow.all(query.where(place.in_(batch))):
             found[RepoId(row.repo_id), GitOid(row.commit_oid)][row.name] = fact_from_row(row)
     return {revision: RevisionFacts(facts) for revision, facts in found.items()}
+
+
+def examined_value(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> JsonValue:
+    """What the fact that ends an examination says, None before it: one look-up by primary key."""
+    query = select(revision_fact.c.value).where(
+        revision_fact.c.repo_id == repo_id,
+        revision_fact.c.commit_oid == commit_oid,
+        revision_fact.c.name == EXAMINED,
+    )
+    row = uow.one_or_none(query)
+    value: JsonValue = None if row is None else row.value
+    return value
 
 
 def is_examined(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> bool:

@@ -1,10 +1,10 @@
-"""Tables of facts: about contents (once per tool version) and about revisions."""
+"""Tables of facts: about contents (once per tool version), about revisions, and what new rules changed."""
 
-from sqlalchemy import Column, Integer, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 
-from allmende.storage import Document, Moment, metadata
+from allmende.storage import Document, Moment, RowId, metadata
 
-__all__ = ["content_fact", "revision_fact"]
+__all__ = ["content_fact", "revision_fact", "scan_change", "scan_run"]
 
 
 def _fact_columns() -> list[Column[object]]:
@@ -33,4 +33,36 @@ revision_fact = Table(
     Column("repo_id", Integer, primary_key=True),
     Column("commit_oid", String(40), primary_key=True),
     *_fact_columns(),
+)
+
+scan_run = Table(
+    "scan_run",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("rule_set", String(32), nullable=False),
+    Column("policy", String(64), nullable=False, comment="digest of the policy of that moment"),
+    Column("cause", String(16), nullable=False, comment="start (the rules or the policy are new) or asked"),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("last_repo_id", Integer, nullable=False, comment="repos up to this one are done"),
+    Column("repos", Integer, nullable=False),
+    Column("files", Integer, nullable=False, comment="files of revisions that were looked at"),
+    Column("changed", Integer, nullable=False, comment="of them with another status; more than are listed"),
+    sqlite_autoincrement=True,
+    comment="one scan of everything",
+)
+
+scan_change = Table(
+    "scan_change",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("run_id", Integer, ForeignKey("scan_run.id", ondelete="CASCADE"), nullable=False),
+    Column("repo_id", Integer, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("before", String(16), nullable=False),
+    Column("after", String(16), nullable=False),
+    Column("rules", Document, nullable=False, comment="the rules that only one of both verdicts has"),
+    Index("ix_scan_change_run_id", "run_id", "id"),
+    sqlite_autoincrement=True,
+    comment="files that a scan of everything gave another status",
 )

@@ -12,13 +12,41 @@ from allmende.flows.bootstrap import (
 )
 from allmende.flows.chunk_maps import enqueue_chunking
 from allmende.flows.content_examination import format_fact
+from allmende.flows.file_scanning import report_fact, verdict_fact
+from allmende.flows.file_verdicts import UNEXAMINED, FileVerdict, entry_verdicts, known_rule
 from allmende.flows.garbage import GarbageReport, collect_garbage
 from allmende.flows.integrity import Finding, FsckReport, fsck
 from allmende.flows.known_chunks import shard_for_chunk
 from allmende.flows.lost_bytes import mark_damaged
 from allmende.flows.rebuilding import ShardProgress
 from allmende.flows.removal import remove_repo
+from allmende.flows.rescan import notice_new_rules, start_rescan
+from allmende.flows.scan_overriding import (
+    Judge,
+    NeedsAuditor,
+    NothingToLift,
+    Subject,
+    end_override,
+    lift_verdict,
+    subject_at,
+    subject_of,
+)
+from allmende.flows.scan_policy import is_auditor
+from allmende.flows.scan_report import FileScan, ScanReport, scan_report
+from allmende.flows.scan_summary import SCAN, RevisionVerdicts, verdicts_of
+from allmende.flows.scanner import FileScanner, HubScanner
 from allmende.flows.services import Services, open_services
+from allmende.flows.serving import (
+    ALLOW_UNSAFE_HEADER,
+    ALLOW_UNSAFE_PARAMETER,
+    Door,
+    FileBlocked,
+    FileHoldsSecret,
+    FileQuarantined,
+    FileUnexamined,
+    Passed,
+    repository_rules,
+)
 from allmende.flows.shard_receipt import let_go_of_named, receive_shard
 from allmende.flows.worker import make_worker
 from allmende.flows.xet_reading import (
@@ -33,37 +61,71 @@ from allmende.flows.xorb_garbage import begin_epoch
 from allmende.flows.xorb_sources import Ask, Uploader
 
 __all__ = [
+    "ALLOW_UNSAFE_HEADER",
+    "ALLOW_UNSAFE_PARAMETER",
+    "SCAN",
+    "UNEXAMINED",
     "Ask",
     "Change",
     "ChunkDamaged",
+    "Door",
+    "FileBlocked",
+    "FileHoldsSecret",
+    "FileQuarantined",
+    "FileScan",
+    "FileScanner",
+    "FileUnexamined",
+    "FileVerdict",
     "Finding",
     "FsckReport",
     "GarbageReport",
+    "HubScanner",
     "IssuedToken",
+    "Judge",
+    "NeedsAuditor",
+    "NothingToLift",
     "Outcome",
+    "Passed",
     "Plan",
     "PlanInvalid",
     "ReconstructionTerm",
+    "RevisionVerdicts",
+    "ScanReport",
     "SerializedXorb",
     "Services",
     "ShardProgress",
+    "Subject",
     "Uploader",
     "XorbRange",
     "apply_plan",
     "begin_epoch",
     "collect_garbage",
     "create_first_administrator",
+    "end_override",
     "enqueue_chunking",
+    "entry_verdicts",
     "format_fact",
     "fsck",
+    "is_auditor",
+    "known_rule",
     "let_go_of_named",
+    "lift_verdict",
     "make_worker",
     "mark_damaged",
+    "notice_new_rules",
     "offers_xet",
     "open_services",
     "read_plan",
     "receive_shard",
     "reconstruct",
     "remove_repo",
+    "report_fact",
+    "repository_rules",
+    "scan_report",
     "shard_for_chunk",
+    "start_rescan",
+    "subject_at",
+    "subject_of",
+    "verdict_fact",
+    "verdicts_of",
 ]

@@ -30,9 +30,11 @@ __all__ = [
     "TOOL_VERSION",
     "HeldFile",
     "examine_files",
+    "file_batches",
     "file_facts",
     "forget_content",
     "format_fact",
+    "open_files",
 ]
 
 TOOL = "allmende.formats"
@@ -84,10 +86,10 @@ def examine_files(services: Services, context: JobContext, repo_id: RepoId, file
         if not _is_current(known.get(file.key, {}).get(format_fact(file.entry.path)))
     }
     done = 0
-    for batch in _batches(list(unknown.values())):
+    for batch in file_batches(list(unknown.values())):
         context.checkpoint()
         found: dict[ContentKey, list[Fact]] = {}
-        for file, reader in _open_all(services, repo_id, batch):
+        for file, reader in open_files(services, repo_id, batch):
             context.checkpoint()
             with closing(reader):
                 found.setdefault(file.key, []).extend(_examine(services, file, reader))
@@ -113,7 +115,7 @@ def _is_current(fact: Fact | None) -> bool:
     return fact is not None and (fact.tool, fact.tool_version) == (TOOL, TOOL_VERSION)
 
 
-def _batches(files: list[HeldFile]) -> Iterator[list[HeldFile]]:
+def file_batches(files: list[HeldFile]) -> Iterator[list[HeldFile]]:
     """Large contents one by one, so that each is kept when it is done; small files many at a time."""
     inline: list[HeldFile] = []
     inline_bytes = 0
@@ -130,9 +132,10 @@ def _batches(files: list[HeldFile]) -> Iterator[list[HeldFile]]:
         yield list(batch)
 
 
-def _open_all(
+def open_files(
     services: Services, repo_id: RepoId, files: list[HeldFile]
 ) -> Iterator[tuple[HeldFile, BinaryIO]]:
+    """Each file with a reader of its bytes, to be closed by the caller. Raises NotFound for lost bytes."""
     inline: Mapping[GitOid, bytes] = {}
     with services.database.read() as uow:
         inline = {

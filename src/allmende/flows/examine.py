@@ -3,6 +3,8 @@
 Its payload is `{"repo_id", "commit_oid"}`. It is idempotent and can be interrupted anywhere: facts about
 bytes are kept as they are found, facts about the revision are written together at the end, with the fact
 `examined`, and in the same transaction the index of the repo if the revision is the head of `main`.
+
+`examine_revision` is the same for other jobs: those that go through everything again.
 """
 
 import logging
@@ -11,7 +13,9 @@ from typing import Any
 from allmende.clock import iso
 from allmende.facts import EXAMINED, Fact, put_revision_facts
 from allmende.flows.content_examination import TOOL, TOOL_VERSION, HeldFile, examine_files, file_facts
+from allmende.flows.file_scanning import SCAN_TOOL, scan_files
 from allmende.flows.revision_summary import RevisionFiles, summarise
+from allmende.flows.scan_summary import RevisionScan, revision_scan
 from allmende.flows.services import Services
 from allmende.formats import JsonObject, MalformedJson, read_json_object
 from allmende.git import owns
@@ -28,9 +32,10 @@ from allmende.registry import (
     read_blob,
     read_ref,
 )
+from allmende.scan import RULE_SET
 from allmende.storage import UnitOfWork
 
-__all__ = ["examine"]
+__all__ = ["examine", "examine_revision"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +43,8 @@ _CONFIG = "config.json"
 _INDEX = "model.safetensors.index.json"
 _MAX_JSON_BYTES = {_CONFIG: 1024 * 1024, _INDEX: 16 * 1024 * 1024}
 _JSON_DEPTH = 64
+_LINK_MODE = 0o120000
+_MAX_LINK_BYTES = 4096
 
 
 def examine(services: Services, context: JobContext) -> None:
@@ -47,20 +54,28 @@ def examine(services: Services, context: JobContext) -> None:
     that the repo holds: then a repeat, or an operator, has to bring them back.
     """
     repo_id = RepoId(int(context.payload["repo_id"]))
-    commit_oid = GitOid(str(context.payload["commit_oid"]))
+    examine_revision(services, context, repo_id, GitOid(str(context.payload["commit_oid"])))
+
+
+def examine_revision(
+    services: Services, context: JobContext, repo_id: RepoId, commit_oid: GitOid
+) -> list[HeldFile]:
+    """The same for a revision that the caller names; returns its files, as far as their bytes are there."""
     with services.database.read() as uow:
         repo = _repo_of(uow, repo_id, commit_oid)
         if repo is None:
             _log.info("revision %s of repo %s is gone; nothing to examine", commit_oid, repo_id)
-            return
+            return []
         files, absent = _held_files(uow, repo, commit_oid)
     examine_files(services, context, repo_id, files)
+    scan_files(services, context, repo_id, files)
     misread: list[JsonObject] = []
     config = _read_json(services, repo_id, files, _CONFIG, misread)
     index = _read_json(services, repo_id, files, _INDEX, misread)
     with services.database.read() as uow:
         facts = file_facts(uow, files)
         card = card_data(uow, repo_id, commit_oid)
+        scan = _summarise_scan(services, uow, repo_id, files)
     revision = RevisionFiles(
         is_model=repo.type == "model",
         files=tuple(files),
@@ -71,7 +86,21 @@ def examine(services: Services, context: JobContext) -> None:
         card=card,
         misread=tuple(misread),
     )
-    _record(services, repo_id, commit_oid, summarise(revision, services.database.clock()))
+    _record(services, repo_id, commit_oid, summarise(revision, services.database.clock()), scan)
+    return files
+
+
+def _summarise_scan(
+    services: Services, uow: UnitOfWork, repo_id: RepoId, files: list[HeldFile]
+) -> RevisionScan:
+    named = [(file.entry.path, file.key) for file in files]
+    sizes = {file.entry.path: file.entry.size_bytes for file in files}
+    links = {
+        file.entry.path: read_blob(uow, repo_id, file.entry.oid)[:_MAX_LINK_BYTES].decode("utf-8", "replace")
+        for file in files
+        if file.entry.mode == _LINK_MODE and file.content is None
+    }
+    return revision_scan(services, uow, repo_id, named, sizes, links)
 
 
 def _repo_of(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> Repo | None:
@@ -123,15 +152,24 @@ def _read_beginning(services: Services, repo_id: RepoId, file: HeldFile, max_byt
         return reader.read(max_bytes)
 
 
-def _record(services: Services, repo_id: RepoId, commit_oid: GitOid, found: list[Fact]) -> None:
+def _record(
+    services: Services,
+    repo_id: RepoId,
+    commit_oid: GitOid,
+    found: list[Fact],
+    scan: RevisionScan,
+) -> None:
     now = services.database.clock()
-    finished: JsonObject = {"at": iso(now), "tools": {TOOL: TOOL_VERSION}}
+    finished: JsonObject = {"at": iso(now), "tools": {TOOL: TOOL_VERSION, SCAN_TOOL: RULE_SET}}
+    together = scan.rules_by_path()
+    if together:
+        finished["repository"] = {path: {**rules} for path, rules in together.items()}
     values: dict[str, Any] = {fact.name: fact.value for fact in found}
     with services.database.write() as uow:
         if _repo_of(uow, repo_id, commit_oid) is None:
             return
         examined = Fact(EXAMINED, finished, "measured", TOOL, TOOL_VERSION, now)
-        put_revision_facts(uow, repo_id, commit_oid, [*found, examined])
+        put_revision_facts(uow, repo_id, commit_oid, [*found, scan.fact(now), examined])
         head = read_ref(uow, repo_id, MAIN)
         if head is not None and head.commit_oid == commit_oid:
             index_derived(

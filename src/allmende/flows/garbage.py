@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from allmende.facts import forget_content_facts, forget_repo_facts, repos_with_facts
+from allmende.facts import (
+    forget_content_facts,
+    forget_repo_facts,
+    forget_scan_changes,
+    repos_with_facts,
+)
 from allmende.flows.content_examination import forget_content
 from allmende.flows.services import Services
 from allmende.flows.xorb_garbage import begin_epoch, collect_xorbs, forgets_early
@@ -146,4 +151,5 @@ def _forget_deleted_repos(services: Services, *, dry_run: bool) -> int:
     for repo_id in [] if dry_run else gone:
         with services.database.write() as uow:
             forget_repo_facts(uow, repo_id)
+            forget_scan_changes(uow, repo_id)
     return len(gone)

@@ -1,9 +1,13 @@
 """What a hub works with, in one value: made once at start and handed to every edge and every job."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
+from allmende.flows.scan_policy import parse_policy
+from allmende.flows.scanner import HubScanner
 from allmende.jobs import SqlJobQueue
 from allmende.registry import DownloadCounter
+from allmende.scan import Policy, Scanner
 from allmende.settings import Settings
 from allmende.storage import (
     ContentStore,
@@ -29,10 +33,25 @@ class Services:
     queue: SqlJobQueue
     xorbs: XorbStore
     downloads: DownloadCounter = field(default_factory=DownloadCounter)
+    scanner: HubScanner = field(default_factory=HubScanner)
+
+    @property
+    def policy(self) -> Policy:
+        """What is done about findings of the scan. Raises SettingsInvalid."""
+        return parse_policy(self.settings.scan_policy)
+
+    def close(self) -> None:
+        """End the scanner's process and the connections of the database."""
+        self.scanner.close()
+        self.database.close()
 
 
 def open_services(settings: Settings) -> Services:
-    """The services of a hub on its data folder; the database must be at the newest schema before use."""
+    """The services of a hub on its data folder; the database must be at the newest schema before use.
+
+    Raises SettingsInvalid for a policy that makes no sense.
+    """
+    parse_policy(settings.scan_policy)
     database = Database(settings.database_url)
     contents = LocalContentStore(settings.contents_dir)
     return Services(
@@ -42,4 +61,5 @@ def open_services(settings: Settings) -> Services:
         signer=LinkSigner(load_secret(settings.data / "secret.key")),
         queue=SqlJobQueue(database),
         xorbs=LocalXorbStore(settings.xorbs_dir, contents.incoming),
+        scanner=HubScanner(partial(Scanner, processes=max(1, settings.workers))),
     )

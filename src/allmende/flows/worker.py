@@ -6,6 +6,7 @@ from functools import partial
 from allmende.flows.chunk_maps import CHUNKING, chunk_contents
 from allmende.flows.examine import examine
 from allmende.flows.maintenance import SCHEDULES, scrub, sweep
+from allmende.flows.rescan import rescan
 from allmende.flows.services import Services
 from allmende.jobs import Handler, JobContext, Worker
 
@@ -15,6 +16,7 @@ _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
     "chunk": chunk_contents,
     "chunk_missing": chunk_contents,
     "examine": examine,
+    "rescan": rescan,
     "scrub": scrub,
     "sweep": sweep,
 }

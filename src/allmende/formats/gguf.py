@@ -30,6 +30,7 @@ _TYPE_NAMES = (
 _MAX_DIMENSIONS = 4
 _I64_MAX = 2**63 - 1
 _GUESSED = 1024
+_BLOCK_BYTES = 1 << 18
 _DEFAULT_ALIGNMENT = 32
 _MAX_ALIGNMENT = 1 << 20
 
@@ -89,6 +90,8 @@ class GgufHeader:
     tensors: tuple[GgufTensor, ...]
     alignment: int
     data_start: int
+    header_bytes: int
+    """Where the descriptions end; up to `data_start` there is padding."""
 
     @property
     def architecture(self) -> str | None:
@@ -143,21 +146,34 @@ def read_gguf(reader: BinaryIO, size_bytes: int, limits: GgufLimits | None = Non
     tensors = _tensors(cursor, tensor_count, alignment)
     data_start = -(-cursor.position // alignment) * alignment
     _check_data(tensors, data_start, size_bytes)
-    return GgufHeader(version, cursor.big_endian, metadata, tensors, alignment, data_start)
+    return GgufHeader(version, cursor.big_endian, metadata, tensors, alignment, data_start, cursor.position)
 
 
 class _Cursor:
-    """Reads forward and never beyond the limits."""
+    """Reads forward and never beyond the limits; ahead by a block, as most of what it takes is tiny."""
 
     def __init__(self, reader: BinaryIO, size_bytes: int, limits: GgufLimits) -> None:
         self.limits = limits
-        self.position = 0
         self.big_endian = False
         self._reader = reader
         self._size_bytes = size_bytes
         self._strings_left = limits.strings
+        self._block = b""
+        self._block_start = 0
+        self._at = 0
+
+    @property
+    def position(self) -> int:
+        return self._block_start + self._at
 
     def take(self, count: int) -> bytes:
+        if count > len(self._block) - self._at:
+            self._read_on(count)
+        start, self._at = self._at, self._at + count
+        return self._block[start : self._at]
+
+    def _read_on(self, count: int) -> None:
+        """Puts at least `count` bytes into the block."""
         if count > self._size_bytes - self.position:
             raise MalformedGguf(f"The file ends inside its header, at byte {self._size_bytes}.")
         if self.position + count > self.limits.header_bytes:
@@ -165,14 +181,19 @@ class _Cursor:
                 f"The header is longer than the {self.limits.header_bytes} bytes that are read.",
                 code="gguf_beyond_limits",
             )
-        data = self._reader.read(count)
-        while len(data) < count:
-            more = self._reader.read(count - len(data))
+        parts = [self._block[self._at :]]
+        have = len(parts[0])
+        self._block_start, self._at = self.position, 0
+        end = min(self._size_bytes, self.limits.header_bytes)
+        wanted = min(max(count, _BLOCK_BYTES), end - self._block_start)
+        while have < count:
+            more = self._reader.read(wanted - have)
             if not more:
-                raise MalformedGguf(f"The file ends inside its header, at byte {self.position + len(data)}.")
-            data += more
-        self.position += count
-        return data
+                self._block = b"".join(parts)
+                raise MalformedGguf(f"The file ends inside its header, at byte {self._block_start + have}.")
+            parts.append(more)
+            have += len(more)
+        self._block = b"".join(parts)
 
     def scalar(self, code: str) -> int | float:
         fmt = (">" if self.big_endian else "<") + code
@@ -204,6 +225,27 @@ class _Cursor:
                 code="gguf_beyond_limits",
             )
         return self.take(length)
+
+    def skip_strings(self, count: int, bound: int, what: str) -> None:
+        """Like `raw_string` so many times, without keeping them: vocabularies have hundreds of thousands."""
+        length_at = struct.Struct(">Q" if self.big_endian else "<Q").unpack_from
+        while count:
+            block, at, left = self._block, self._at, min(count, self._strings_left)
+            last = len(block) - 8
+            while left and at <= last:
+                following = at + 8 + length_at(block, at)[0]
+                if following > len(block) or following - at - 8 > bound:
+                    break
+                at = following
+                left -= 1
+            done = min(count, self._strings_left) - left
+            self._at = at
+            self._strings_left -= done
+            count -= done
+            if count:
+                # The next one goes beyond the block, or beyond a bound.
+                self.raw_string(bound, what)
+                count -= 1
 
     def text(self, bound: int, what: str) -> str:
         data = self.raw_string(bound, what)
@@ -243,7 +285,11 @@ def _single(cursor: _Cursor, kind: int, key: str) -> "bool | int | float | str":
     value = cursor.scalar(_SCALARS[kind])
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    return bool(value) if kind == _BOOL else value
+    if kind != _BOOL:
+        return value
+    if value > 1:
+        raise MalformedGguf(f"The value of {_shown(key)} is {value}, and neither true nor false.")
+    return bool(value)
 
 
 def _array(cursor: _Cursor, key: str) -> ArraySummary:
@@ -254,8 +300,7 @@ def _array(cursor: _Cursor, key: str) -> ArraySummary:
     kept = min(length, cursor.limits.kept_elements)
     first = tuple(_single(cursor, kind, key) for _ in range(kept))
     if kind == _STRING:
-        for _ in range(length - kept):
-            cursor.raw_string(cursor.limits.string_bytes, f"an element of {_shown(key)}")
+        cursor.skip_strings(length - kept, cursor.limits.string_bytes, f"an element of {_shown(key)}")
     else:
         _skip(cursor, (length - kept) * struct.calcsize("<" + _SCALARS[kind]))
     return ArraySummary(_TYPE_NAMES[kind], length, first)
@@ -270,7 +315,12 @@ def _skip(cursor: _Cursor, count: int) -> None:
 
 def _alignment(metadata: Mapping[str, GgufValue]) -> int:
     value = metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
-    if not isinstance(value, int) or not 1 <= value <= _MAX_ALIGNMENT or value & (value - 1):
+    if (
+        not isinstance(value, int)
+        or isinstance(value, bool)
+        or not 1 <= value <= _MAX_ALIGNMENT
+        or value & (value - 1)
+    ):
         raise MalformedGguf(f"general.alignment is {_shown(value)}, which is no power of two in bounds.")
     return value
 

@@ -13,6 +13,7 @@ from allmende.http.calls import (
     services_of,
     writing_unit,
 )
+from allmende.http.doors import asks_for_unsafe, door_of, warning_headers
 from allmende.http.edge import Edge
 from allmende.http.errors import ErrorPage, error_response, header_text, refused, status_of
 from allmende.http.paths import SegmentPaths, register_convertors
@@ -32,8 +33,10 @@ __all__ = [
     "StalledSender",
     "acting",
     "actor_of",
+    "asks_for_unsafe",
     "base_url",
     "body_chunks",
+    "door_of",
     "error_response",
     "header_text",
     "is_unchanged",
@@ -50,5 +53,6 @@ __all__ = [
     "status_of",
     "wanted_part",
     "wanted_parts",
+    "warning_headers",
     "writing_unit",
 ]

@@ -4,10 +4,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from allmende.http import reading, reading_unit
+from allmende.http import reading, reading_unit, services_of
 from allmende.hub.addresses import readable, repo_type
 from allmende.hub.bodies import switch
-from allmende.hub.repo_fields import INFO_FIELDS, check_expand, describe_head, describe_revision
+from allmende.hub.repo_fields import (
+    INFO_FIELDS,
+    check_expand,
+    describe_head,
+    describe_revision,
+    describe_scan,
+)
 from allmende.registry import MAIN, RepoNotFound, resolve_revision
 
 __all__ = ["expand_of", "routes"]
@@ -30,13 +36,15 @@ def info(request: Request) -> Response:
     """
     expand = check_expand(repo_type(request), expand_of(request))
     blobs = switch(request, "blobs")
-    switch(request, "securityStatus")
+    security = switch(request, "securityStatus")
     with reading_unit(request) as (uow, actor):
         repo = readable(request, uow, actor)
         revision = resolve_revision(uow, repo, request.path_params.get("revision", MAIN))
         fields = expand or INFO_FIELDS[repo.type]
         describe = describe_head if revision.ref == MAIN else describe_revision
         answer = describe(uow, repo, revision, fields, blobs=blobs)
+        if security or "securityRepoStatus" in expand:
+            answer["securityRepoStatus"] = describe_scan(services_of(request), uow, repo, revision)
     return JSONResponse(answer)
 
 

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from allmende.clock import iso
-from allmende.errors import BadRequest, Conflict, NotFound, NotOffered, TooLarge
-from allmende.http import acting, base_url, reading_unit, services_of, writing_unit
+from allmende.errors import AllmendeError, BadRequest, Conflict, NotFound, NotOffered, TooLarge
+from allmende.http import acting, base_url, door_of, reading_unit, services_of, status_of, writing_unit
 from allmende.hub.addresses import readable_files, repo_address, repo_routes
 from allmende.hub.bodies import Body, parsed
 from allmende.hub.delegation import check_may_upload
@@ -208,7 +208,12 @@ def _download(
     found = held_content(uow, repo.id, Sha256(item.oid)) if is_sha256(item.oid) else None
     if found is None or found.size_bytes != item.size:
         return {**answer, "error": {"code": 404, "message": "The repo holds no such content of that size."}}
-    link = link_for(actor, repo, found.sha256, found.size_bytes)
+    door = door_of(request, actor, repo)
+    try:
+        door.check_content(uow, found.sha256)
+    except AllmendeError as refusal:
+        return {**answer, "error": {"code": status_of(refusal), "message": refusal.message}}
+    link = link_for(actor, repo, found.sha256, found.size_bytes, unsafe=door.unsafe)
     href = signed_address(request, "lfs-download", f"/lfs/objects/{found.sha256}", link)
     validity = _validity(request, services_of(request).settings.download_ttl_s)
     return {**answer, "authenticated": True, "actions": {"download": {"href": href, **validity}}}

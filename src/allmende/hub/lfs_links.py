@@ -24,12 +24,22 @@ class Link(Delegation):
     sha256: Sha256
     size_bytes: int
     upload_id: str | None = None
+    unsafe: bool = False
+    """Whether it was asked for although the scan stopped it; whether it may be given is asked at each use."""
 
 
-def link_for(actor: Actor, repo: Repo, sha256: Sha256, size_bytes: int, upload_id: str | None = None) -> Link:
+def link_for(
+    actor: Actor,
+    repo: Repo,
+    sha256: Sha256,
+    size_bytes: int,
+    upload_id: str | None = None,
+    *,
+    unsafe: bool = False,
+) -> Link:
     """A link that acts for the token that asks for it."""
     right = asdict(delegation_of(actor, repo))
-    return Link(**right, sha256=sha256, size_bytes=size_bytes, upload_id=upload_id)
+    return Link(**right, sha256=sha256, size_bytes=size_bytes, upload_id=upload_id, unsafe=unsafe)
 
 
 def signed_address(request: Request, purpose: Purpose, path: str, link: Link) -> str:

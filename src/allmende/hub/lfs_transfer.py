@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from allmende.errors import BadRequest, NotFound, TooLarge
 from allmende.failpoints import reach
-from allmende.flows import enqueue_chunking
+from allmende.flows import Door, enqueue_chunking
 from allmende.http import acting, reading, receive_body, services_of
 from allmende.hub.bodies import Body, parsed
 from allmende.hub.content_headers import content_headers
@@ -146,6 +146,7 @@ def get_content(request: Request) -> Response:
         content = held_content(uow, repo.id, link.sha256)
         if content is None:
             raise NotFound("The repo does not hold this content any more.", code="content_removed")
+        Door(services, actor, repo, unsafe=link.unsafe).check_content(uow, link.sha256)
         headers = content_headers(link.sha256, link.sha256, save=True)
         response = answer_with_content(request, services.contents, content, headers)
         if reads_beginning(request, response):

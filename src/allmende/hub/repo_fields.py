@@ -11,8 +11,10 @@ from typing import Any
 
 from allmende.clock import iso
 from allmende.errors import BadRequest
-from allmende.facts import RevisionFacts, revisions_facts
+from allmende.facts import RevisionFacts, examined_value, revisions_facts
+from allmende.flows import SCAN, Services, repository_rules, verdicts_of
 from allmende.formats import pipeline_tag_of, tags_of
+from allmende.hub.security_status import repo_status
 from allmende.ids import GitOid, RepoId, RepoType
 from allmende.registry import (
     CardText,
@@ -26,6 +28,7 @@ from allmende.registry import (
     storage_of,
     tags_by_repo,
 )
+from allmende.scan import Status
 from allmende.storage import UnitOfWork
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "describe_head",
     "describe_list",
     "describe_revision",
+    "describe_scan",
 ]
 
 _COMMON = ("author", "createdAt", "disabled", "gated", "lastModified", "private", "sha", "tags")
@@ -69,7 +73,6 @@ _WITHOUT_FACTS = frozenset(
         "region",
         "resourceGroup",
         "runtime",
-        "securityRepoStatus",
         "spaces",
         "subdomain",
         "transformersInfo",
@@ -80,15 +83,20 @@ _WITHOUT_FACTS = frozenset(
 )
 """Fields that clients may ask for and of which this hub knows nothing yet: accepted, and left out."""
 
+_OF_ONE = "securityRepoStatus"
+"""A field of one repo alone: it asks for the verdict on every file. In lists it is left out."""
+
 _FACTS = {"config": "config", "gguf": "gguf", "safetensors": "safetensors"}
 """Fields that are a fact of the revision, and the fact's name."""
+
+_STOPPED = frozenset({Status.BLOCKED.word, Status.QUARANTINED.word})
 
 _FROM_CARD = frozenset({"baseModels", "cardData", "datasets", "model-index", "models"})
 _FROM_REVISION_FACTS = frozenset({*_FACTS, "library_name", "pipeline_tag", "tags"})
 _EXPANDABLE: dict[RepoType, frozenset[str]] = {
-    "model": frozenset({*INFO_FIELDS["model"], "baseModels"}),
-    "dataset": frozenset(INFO_FIELDS["dataset"]),
-    "space": frozenset(INFO_FIELDS["space"]),
+    "model": frozenset({*INFO_FIELDS["model"], "baseModels", _OF_ONE}),
+    "dataset": frozenset({*INFO_FIELDS["dataset"], _OF_ONE}),
+    "space": frozenset({*INFO_FIELDS["space"], _OF_ONE}),
 }
 
 
@@ -166,6 +174,7 @@ def _subjects(
     cards = cards_of(uow, ids) if wanted & _FROM_CARD else {}
     used = storage_of(uow, ids) if "usedStorage" in wanted else {}
     named = [name for field, name in _FACTS.items() if field in wanted]
+    named += [SCAN] if "gguf" in wanted else []
     facts = revisions_facts(uow, heads.items(), named) if named else {}
     return [
         _Subject(
@@ -194,9 +203,17 @@ def _described(subject: _Subject, fields: Collection[str], *, blobs: bool) -> di
         if field == "siblings":
             if subject.files is not None:
                 answer["siblings"] = [_sibling(entry, blobs=blobs) for entry in subject.files]
-        elif field not in _WITHOUT_FACTS and (value := _READERS[field](subject)) is not None:
+        elif field in _READERS and (value := _READERS[field](subject)) is not None:
             answer[field] = value
     return answer
+
+
+def describe_scan(services: Services, uow: UnitOfWork, repo: Repo, revision: Revision) -> dict[str, Any]:
+    """The field `securityRepoStatus` of a revision: the verdicts of this moment."""
+    examined = examined_value(uow, repo.id, revision.oid)
+    files = list_files(uow, repo, revision.oid)
+    verdicts = verdicts_of(services, uow, repo.id, files, repository_rules(examined))
+    return repo_status(verdicts, examined=examined is not None)
 
 
 def _sibling(entry: FileEntry, *, blobs: bool) -> dict[str, Any]:
@@ -231,6 +248,17 @@ def _base_models(subject: _Subject) -> dict[str, Any] | None:
     return answer
 
 
+def _gguf(subject: _Subject) -> Any:
+    """What the header of a GGUF file says; without its chat template where the scan stopped a file."""
+    if subject.facts is None:
+        return None
+    value, scan = subject.facts.value("gguf"), subject.facts.value(SCAN)
+    stopped = isinstance(scan, dict) and scan.get("status") in _STOPPED
+    if stopped and isinstance(value, dict):
+        return {name: item for name, item in value.items() if name != "chat_template"}
+    return value
+
+
 def _from_fact(name: str) -> Callable[[_Subject], Any]:
     return lambda subject: None if subject.facts is None else subject.facts.value(name)
 
@@ -257,7 +285,7 @@ _READERS: dict[str, Callable[[_Subject], Any]] = {
     "disabled": lambda subject: subject.repo.disabled,
     "downloads": lambda subject: subject.repo.downloads,
     "gated": lambda subject: subject.repo.gated or False,
-    "gguf": _from_fact(_FACTS["gguf"]),
+    "gguf": _gguf,
     "lastModified": lambda subject: subject.last_modified,
     "library_name": lambda subject: subject.library_name,
     "model-index": lambda subject: (subject.card or {}).get("model-index"),

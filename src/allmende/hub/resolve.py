@@ -5,14 +5,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from allmende.errors import Gone
-from allmende.facts import is_examined
-from allmende.flows import offers_xet
-from allmende.http import reading, reading_unit, services_of
+from allmende.flows import FileBlocked, FileHoldsSecret, FileQuarantined, Passed, offers_xet
+from allmende.http import door_of, reading, reading_unit, services_of, warning_headers
 from allmende.hub.addresses import readable_files, repo_routes
 from allmende.hub.content_headers import TEXT, content_headers
 from allmende.hub.content_response import answer_with_bytes, answer_with_content, caller_of, reads_beginning
 from allmende.hub.xet_tokens import xet_headers
-from allmende.ids import GitOid, RepoId
 from allmende.registry import (
     Actor,
     FileEntry,
@@ -53,7 +51,9 @@ def resolve(request: Request) -> Response:
     services = services_of(request)
     with reading_unit(request) as (uow, actor):
         repo, revision, entry = _file(request, uow, actor)
-        headers = _headers(request, uow, repo.id, revision, entry)
+        headers = _headers(request, revision, entry)
+        passed = _checked(request, uow, actor, repo, revision, entry)
+        headers.update(warning_headers(passed.warning))
         if entry.pointer is None:
             response = answer_with_bytes(
                 request, entry.size_bytes, lambda: read_blob(uow, repo.id, entry.oid), headers
@@ -64,7 +64,7 @@ def resolve(request: Request) -> Response:
                 raise ContentRemoved(entry.path)
             headers["X-Linked-Etag"] = headers["ETag"]
             headers["X-Linked-Size"] = str(content.size_bytes)
-            if offers_xet(services, repo):
+            if offers_xet(services, repo) and not passed.is_stopped:
                 xet_hash = xet_hashes_of(uow, [content.sha256]).get(content.sha256)
                 if xet_hash is not None:
                     headers.update(xet_headers(request, repo, revision.oid, xet_hash))
@@ -78,7 +78,9 @@ def raw(request: Request) -> Response:
     """`GET /{repo}/raw/{revision}/{path}`: the git blob as plain text."""
     with reading_unit(request) as (uow, actor):
         repo, revision, entry = _file(request, uow, actor)
-        headers = _headers(request, uow, repo.id, revision, entry)
+        headers = _headers(request, revision, entry)
+        if entry.pointer is None:
+            headers.update(warning_headers(_check(request, uow, actor, repo, revision, entry).warning))
         headers.update({"ETag": f'"{entry.oid}"', "Content-Type": TEXT})
         size_bytes = entry.size_bytes if entry.pointer is None else entry.pointer_bytes
         return answer_with_bytes(request, size_bytes, lambda: read_blob(uow, repo.id, entry.oid), headers)
@@ -95,17 +97,32 @@ def _file(request: Request, uow: UnitOfWork, actor: Actor) -> tuple[Repo, Revisi
     return repo, revision, file_at(uow, revision, request.path_params["path"])
 
 
-def _headers(
-    request: Request, uow: UnitOfWork, repo_id: RepoId, revision: Revision, entry: FileEntry
-) -> dict[str, str]:
+def _checked(
+    request: Request, uow: UnitOfWork, actor: Actor, repo: Repo, revision: Revision, entry: FileEntry
+) -> Passed:
+    """As `_check`, but what may not be given can still be asked after.
+
+    Clients take a refused HEAD for a lost connection, and never hear the reason. Answered, they go on to
+    ask for the bytes, and tell their user why they do not get them. Size and hash stand in every listing.
+    """
+    try:
+        return _check(request, uow, actor, repo, revision, entry)
+    except (FileBlocked, FileHoldsSecret, FileQuarantined) as refused:
+        if request.method != "HEAD":
+            raise
+        return Passed(f"unsafe; {refused.message}", is_stopped=True)
+
+
+def _check(
+    request: Request, uow: UnitOfWork, actor: Actor, repo: Repo, revision: Revision, entry: FileEntry
+) -> Passed:
+    """Let the file pass, with what to warn of; see `flows.Door`."""
+    key = entry.oid if entry.pointer is None else entry.pointer.oid
+    return door_of(request, actor, repo).check_file(uow, revision.oid, entry.path, key)
+
+
+def _headers(request: Request, revision: Revision, entry: FileEntry) -> dict[str, str]:
     etag = entry.oid if entry.pointer is None else entry.pointer.oid
     headers = content_headers(entry.path, etag, save=bool(request.query_params.get("download")))
     headers["X-Repo-Commit"] = revision.oid
-    headers.update(_warning(uow, repo_id, revision.oid))
     return headers
-
-
-def _warning(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> dict[str, str]:
-    if is_examined(uow, repo_id, commit_oid):
-        return {}
-    return {"X-HF-Warning": "unexamined; This revision has not been examined yet."}

@@ -4,7 +4,7 @@ A client keeps the listing of a commit for ever, so it must never change: pages 
 the commit that the first one showed, whatever became of the branch.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, quote
 
@@ -15,12 +15,14 @@ from starlette.routing import Route
 
 from allmende.clock import iso
 from allmende.errors import BadRequest
-from allmende.flows import offers_xet
+from allmende.facts import examined_value
+from allmende.flows import FileVerdict, entry_verdicts, offers_xet, repository_rules
 from allmende.http import acting, reading, reading_unit, services_of
 from allmende.hub.addresses import readable
 from allmende.hub.bodies import Body, parsed, switch
 from allmende.hub.pages import CursorInvalid, cursor_of, page_size, paged, position_at
-from allmende.ids import Sha256, XetHash
+from allmende.hub.security_status import file_status
+from allmende.ids import GitOid, Sha256, XetHash
 from allmende.registry import (
     CommitInfo,
     FileEntry,
@@ -74,9 +76,8 @@ def tree(request: Request) -> Response:
         revision = resolve_revision(uow, repo, request.path_params["revision"])
         entries = folder_at(uow, revision, path, recursive=recursive)
         page = entries[start : start + size]
-        last = last_commits(uow, revision.oid, [entry.path for entry in page]) if expand else {}
-        xet = _xet_hashes(request, uow, repo, page)
-    items = [_item(entry, last, xet) for entry in page]
+        listing = _Listing(request, uow, repo, revision.oid, page, expand=expand)
+    items = listing.items()
     if len(entries) <= start + size:
         return paged(request, items, None)
     return paged(request, items, {"cursor": cursor_of(start + size)}, _address(repo, revision, path))
@@ -93,9 +94,8 @@ def paths_info(request: Request, body: bytes) -> Response:
         repo = readable(request, uow, actor)
         revision = resolve_revision(uow, repo, request.path_params["revision"])
         entries = _find(uow, revision, [path for path in paths if path])
-        last = last_commits(uow, revision.oid, [entry.path for entry in entries]) if asked.expand else {}
-        xet = _xet_hashes(request, uow, repo, entries)
-    return JSONResponse([_item(entry, last, xet) for entry in entries])
+        listing = _Listing(request, uow, repo, revision.oid, entries, expand=asked.expand)
+    return JSONResponse(listing.items())
 
 
 def _asked_paths(request: Request, body: bytes) -> _Paths:
@@ -121,6 +121,61 @@ def _find(uow: UnitOfWork, revision: Revision, paths: list[str]) -> list[FileEnt
     return [everything[path] for path in paths if path in everything]
 
 
+class _Listing:
+    """Entries of a revision with what is told of each; read at once, so that no transaction stays open."""
+
+    def __init__(
+        self,
+        request: Request,
+        uow: UnitOfWork,
+        repo: Repo,
+        commit_oid: GitOid,
+        entries: Sequence[FileEntry],
+        *,
+        expand: bool,
+    ) -> None:
+        self._entries = entries
+        self._expand = expand
+        paths = [entry.path for entry in entries]
+        self._last: Mapping[str, CommitInfo] = last_commits(uow, commit_oid, paths) if expand else {}
+        self._xet = _xet_hashes(request, uow, repo, entries)
+        examined = examined_value(uow, repo.id, commit_oid) if expand or self._xet else None
+        self._is_examined = examined is not None
+        asked = [entry for entry in entries if expand or _xet_hash(entry, self._xet) is not None]
+        self._verdicts: Mapping[str, FileVerdict] = entry_verdicts(
+            services_of(request), uow, repo.id, asked, repository_rules(examined)
+        )
+
+    def items(self) -> list[dict[str, Any]]:
+        """What clients are told."""
+        return [self._item(entry) for entry in self._entries]
+
+    def _item(self, entry: FileEntry) -> dict[str, Any]:
+        item: dict[str, Any] = {
+            "type": "directory" if entry.is_directory else "file",
+            "oid": entry.oid,
+            "size": entry.size_bytes,
+            "path": entry.path,
+        }
+        verdict = self._verdicts.get(entry.path)
+        if entry.pointer is not None:
+            item["lfs"] = {
+                "oid": entry.pointer.oid,
+                "size": entry.pointer.size_bytes,
+                "pointerSize": entry.pointer_bytes,
+            }
+        xet_hash = _xet_hash(entry, self._xet)
+        # Without a Xet hash clients ask by the file's address, where they hear why it is stopped.
+        if xet_hash is not None and (verdict is None or not (verdict.is_stopped or verdict.holds_secret)):
+            item["xetHash"] = xet_hash
+        if entry.path in self._last:
+            commit = self._last[entry.path]
+            item["lastCommit"] = {"id": commit.oid, "title": commit.title, "date": iso(commit.at)}
+        if self._expand and verdict is not None:
+            item["securityFileStatus"] = file_status(verdict, examined=self._is_examined)
+        return item
+
+
 def _xet_hashes(
     request: Request, uow: UnitOfWork, repo: Repo, entries: Iterable[FileEntry]
 ) -> Mapping[Sha256, XetHash]:
@@ -131,25 +186,8 @@ def _xet_hashes(
     return xet_hashes_of(uow, held_contents(uow, repo.id, pointers))
 
 
-def _item(entry: FileEntry, last: Mapping[str, CommitInfo], xet: Mapping[Sha256, XetHash]) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "type": "directory" if entry.is_directory else "file",
-        "oid": entry.oid,
-        "size": entry.size_bytes,
-        "path": entry.path,
-    }
-    if entry.pointer is not None:
-        item["lfs"] = {
-            "oid": entry.pointer.oid,
-            "size": entry.pointer.size_bytes,
-            "pointerSize": entry.pointer_bytes,
-        }
-        if entry.pointer.oid in xet:
-            item["xetHash"] = xet[entry.pointer.oid]
-    if entry.path in last:
-        commit = last[entry.path]
-        item["lastCommit"] = {"id": commit.oid, "title": commit.title, "date": iso(commit.at)}
-    return item
+def _xet_hash(entry: FileEntry, xet: Mapping[Sha256, XetHash]) -> XetHash | None:
+    return None if entry.pointer is None else xet.get(entry.pointer.oid)
 
 
 def _address(repo: Repo, revision: Revision, path: str) -> str:

@@ -1,5 +1,7 @@
 """Downloads from the Xet store: what a file is made of, and the bytes of the xorbs it is made of.
 
+What the scan stopped is not given over Xet, expressly asked for or not: by the file's own address it is.
+
 The address of a xorb is signed and carries its own right, as clients send no token there. It also names the
 serialization: where that or the xorb has changed since, the answer is 403, and clients ask for a new address.
 """
@@ -19,6 +21,7 @@ from starlette.routing import Route
 from allmende.errors import NotFound
 from allmende.flows import (
     ChunkDamaged,
+    Door,
     ReconstructionTerm,
     SerializedXorb,
     Services,
@@ -123,9 +126,11 @@ def fetch(request: Request) -> Response:
     if request.path_params["hash"] != link.xorb or link.serialization != _SERIALIZATION:
         raise _stale()
     with services.database.read() as uow:
-        repo, _actor = repo_to_read(uow, link)
+        repo, actor = repo_to_read(uow, link)
         file = find_xet_file(uow, link.xet_hash)
         content = None if file is None else held_content(uow, repo.id, file.sha256)
+        if content is not None:
+            Door(services, actor, repo).check_content(uow, content.sha256)
         xorbs = numbered_xorbs(uow, link.xet_hash, link.number, link.number + 1)
     if content is None or not xorbs or xorbs[0].hash != link.xorb:
         raise _stale()
@@ -142,6 +147,7 @@ class _Reconstruction:
         with services.database.read() as uow:
             repo, actor = reader_of(uow, token)
             file, content = _readable(uow, repo.id, text)
+            Door(services, actor, repo).check_content(uow, content.sha256)
             part = wanted_part(request.headers, content.size_bytes, "")
             start, end = (0, content.size_bytes) if part is None else (part.start, part.end)
             skipped, terms = reconstruct(uow, file, start, end)

@@ -11,17 +11,21 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, select
 
-from allmende.ids import GitOid, RepoId, Sha256
+from allmende.git import owns
+from allmende.ids import AccountId, GitOid, RepoId, Sha256, is_sha256
 from allmende.registry.actors import Actor
+from allmende.registry.content_hints import forget_hints
 from allmende.registry.errors import RepoGated
 from allmende.registry.repos import Repo, check_gate, find_repo_by_id
 from allmende.registry.tables import repo_content
-from allmende.storage import Content, UnitOfWork, batches, content, find_contents, possessed
+from allmende.storage import Content, UnitOfWork, batches, content, find_contents, outbox, possessed
 
 __all__ = [
     "HeldContent",
+    "foreign_sources",
     "held_content",
     "hold",
+    "is_borrowed",
     "list_held",
     "record_copies",
     "release",
@@ -64,8 +68,19 @@ def usable(uow: UnitOfWork, actor: Actor, target: Repo, hashes: Iterable[Sha256]
     return {sha256: found for sha256, found in stored.items() if sha256 in allowed}
 
 
-def hold(uow: UnitOfWork, repo_id: RepoId, paths: Mapping[Sha256, str], ref: str, commit_oid: GitOid) -> None:
-    """Record that the repo holds these contents, under the paths by which they came; older records stay."""
+def hold(
+    uow: UnitOfWork,
+    repo_id: RepoId,
+    paths: Mapping[Sha256, str],
+    ref: str,
+    commit_oid: GitOid,
+    author_id: AccountId,
+) -> None:
+    """Record that the repo holds these contents, under the paths by which they came; older records stay.
+
+    What the author of the commit has not uploaded is borrowed: see `is_borrowed`.
+    """
+    own = possessed(uow, author_id, paths)
     uow.insert_new(
         repo_content,
         [
@@ -76,6 +91,7 @@ def hold(uow: UnitOfWork, repo_id: RepoId, paths: Mapping[Sha256, str], ref: str
                 "ref": ref,
                 "commit_oid": commit_oid,
                 "pushed_at": uow.now,
+                "borrowed": sha256 not in own,
             }
             for sha256, path in paths.items()
         ],
@@ -90,6 +106,34 @@ def held_content(uow: UnitOfWork, repo_id: RepoId, sha256: Sha256) -> Content | 
     if uow.one_or_none(query) is None:
         return None
     return find_contents(uow, [sha256]).get(sha256)
+
+
+def is_borrowed(uow: UnitOfWork, repo_id: RepoId, key: str, account_id: AccountId | None) -> bool:
+    """Whether these bytes came into the repo from another one, past the people of this one.
+
+    To have copied what one may read makes nobody its owner. Who has uploaded the bytes is asked first, then
+    how the repo came to hold them: by a link, or as a duplicate of a repo whose maker could only read it.
+    """
+    if is_sha256(key) and account_id is not None and possessed(uow, account_id, [Sha256(key)]):
+        return False
+    query = select(repo_content.c.borrowed).where(
+        repo_content.c.repo_id == repo_id, repo_content.c.sha256 == key
+    )
+    row = uow.one_or_none(query)
+    if row is not None and row.borrowed:
+        return True
+    if is_sha256(key):
+        return False
+    sources = foreign_sources(uow, repo_id)
+    return any(find_repo_by_id(uow, source) is None or owns(uow, source, GitOid(key)) for source in sources)
+
+
+def foreign_sources(uow: UnitOfWork, repo_id: RepoId) -> list[RepoId]:
+    """The repo of which this one was made as a duplicate, if that was not, all of it, its maker's own."""
+    query = select(outbox.c.payload).where(outbox.c.repo_id == repo_id, outbox.c.kind == "repo.duplicated")
+    return [
+        RepoId(row.payload["source_repo_id"]) for row in uow.all(query) if row.payload.get("foreign") is True
+    ]
 
 
 def list_held(uow: UnitOfWork, repo_id: RepoId, after: Sha256 | None, limit: int) -> list[HeldContent]:
@@ -129,7 +173,9 @@ def record_copies(
 
 def release(uow: UnitOfWork, repo_id: RepoId, hashes: Iterable[Sha256]) -> None:
     """The repo holds these contents no longer; their bytes go with garbage collection."""
-    for batch in batches(sorted(set(hashes))):
+    released = sorted(set(hashes))
+    forget_hints(uow, repo_id, released)
+    for batch in batches(released):
         uow.execute(
             delete(repo_content).where(repo_content.c.repo_id == repo_id, repo_content.c.sha256.in_(batch))
         )

@@ -261,7 +261,7 @@ def _record(change: _Change, queue: JobQueue, ref_name: str, before: GitOid, aft
         if isinstance(operation, LinkContent)
     }
     paths.update({pointer.oid: path for path, pointer in change.prepared.pointers})
-    hold(uow, repo.id, paths, ref_name, after)
+    hold(uow, repo.id, paths, ref_name, after, change.author.id)
     if ref_name == MAIN:
         touch_repo(uow, repo.id)
         index_card(uow, repo, after)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import literal, select
+from sqlalchemy import literal, select, true
 
 from allmende.git import (
     CommitInfo,
@@ -28,7 +28,7 @@ from allmende.jobs import JobQueue
 from allmende.registry.actors import Actor
 from allmende.registry.cards import index_card
 from allmende.registry.errors import RevisionNotFound
-from allmende.registry.holdings import release
+from allmende.registry.holdings import foreign_sources, release
 from allmende.registry.repos import (
     MAIN,
     Repo,
@@ -39,7 +39,7 @@ from allmende.registry.repos import (
     touch_repo,
     update_repo,
 )
-from allmende.registry.tables import repo_content
+from allmende.registry.tables import content_hint, repo_content
 from allmende.storage import UnitOfWork
 
 __all__ = ["delete_contents", "duplicate_repo", "squash"]
@@ -105,8 +105,8 @@ def duplicate_repo(
     """A new repo with the source's branches, tags and files; no byte is copied.
 
     It is as private (unless `private` says otherwise) and as gated as its source: a copy must not open what
-    the source keeps shut. Raises RepoGated where the actor may not read the source's files, and what
-    `create_repo` raises.
+    the source keeps shut. What the scan stops or holds back in it is not theirs who could only read it.
+    Raises RepoGated where the actor may not read the source's files, and what `create_repo` raises.
     """
     check_gate(uow, actor, source)
     copy = create_repo(
@@ -123,12 +123,23 @@ def duplicate_repo(
     own_first = read_ref(uow, copy.id, MAIN)
     refs = [ref for ref in list_refs(uow, source.id) if not ref.name.startswith("refs/pr/")]
     share_objects(uow, source.id, copy.id)
+    own = actor.may_change(source.namespace_id, source.type, source.full_name)
+    foreign = not own or bool(foreign_sources(uow, source.id))
     columns = ["sha256", "filename", "ref", "commit_oid", "pushed_at"]
+    borrowed = repo_content.c.borrowed if own else true()
     uow.execute(
         repo_content.insert().from_select(
-            ["repo_id", *columns],
-            select(literal(copy.id), *(repo_content.c[column] for column in columns)).where(
+            ["repo_id", *columns, "borrowed"],
+            select(literal(copy.id), *(repo_content.c[column] for column in columns), borrowed).where(
                 repo_content.c.repo_id == source.id
+            ),
+        )
+    )
+    uow.execute(
+        content_hint.insert().from_select(
+            ["repo_id", "sha256", "hint"],
+            select(literal(copy.id), content_hint.c.sha256, content_hint.c.hint).where(
+                content_hint.c.repo_id == source.id
             ),
         )
     )
@@ -141,7 +152,7 @@ def duplicate_repo(
         index_card(uow, copy, head.commit_oid)
     uow.emit(
         "repo.duplicated",
-        {"source_repo_id": source.id, "name": copy.full_name},
+        {"source_repo_id": source.id, "name": copy.full_name, "foreign": foreign},
         repo_id=copy.id,
         actor_id=actor.account_id,
     )

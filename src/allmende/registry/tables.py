@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     true,
 )
 
@@ -20,12 +21,14 @@ __all__ = [
     "access_grant",
     "account",
     "card",
+    "content_hint",
     "membership",
     "pull_request",
     "repo",
     "repo_content",
     "repo_former_name",
     "repo_tag",
+    "scan_override",
     "token",
 ]
 
@@ -131,6 +134,13 @@ repo_content = Table(
     Column("ref", String(255), nullable=False),
     Column("commit_oid", String(40), nullable=False),
     Column("pushed_at", Moment, nullable=False),
+    Column(
+        "borrowed",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="linked by somebody who never uploaded the bytes: they could read them elsewhere",
+    ),
     Index("ix_repo_content_sha256", "sha256"),
     comment="contents that a repo holds: who may read the repo may read them and link them elsewhere",
 )
@@ -171,4 +181,33 @@ access_grant = Table(
     Column("account_id", Integer, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
     Column("at", Moment, nullable=False),
     comment="who may read the files of a gated repo",
+)
+
+content_hint = Table(
+    "content_hint",
+    metadata,
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("hint", String(16), primary_key=True),
+    comment="what the names promise that a repo gives to a content: verdicts are by bytes and hint",
+)
+
+scan_override = Table(
+    "scan_override",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), nullable=False),
+    Column("content_key", String(64), nullable=False, comment="SHA-256, or git id of a small file"),
+    Column("path", Text, nullable=False, comment="where the file was when it was decided"),
+    Column("rules", Document, nullable=False, comment="the rules that are lifted; found later ones are not"),
+    Column("reason", Text, nullable=False),
+    Column("by_auditor", Boolean, nullable=False, comment="else what stopped the file still warns"),
+    Column("actor_id", Integer, comment="NULL: the operator, at the command line"),
+    Column("actor_name", String(96), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+    Column("revoked_by", String(96)),
+    Index("ix_scan_override_repo_id", "repo_id", "content_key"),
+    sqlite_autoincrement=True,
+    comment="verdicts that somebody lifted for a repo; rows are revoked and never changed otherwise",
 )

@@ -8,12 +8,18 @@ from allmende.ids import RepoId, Sha256
 from allmende.registry.tables import repo, repo_content
 from allmende.storage import Content, UnitOfWork, batches, find_contents, outbox
 
-__all__ = ["deleted_contents", "held_contents", "repo_ids", "unheld_contents"]
+__all__ = ["deleted_contents", "held_contents", "next_repo_id", "repo_ids", "unheld_contents"]
 
 
 def repo_ids(uow: UnitOfWork) -> list[RepoId]:
     """Every repo of the hub."""
     return [RepoId(row.id) for row in uow.all(select(repo.c.id).order_by(repo.c.id))]
+
+
+def next_repo_id(uow: UnitOfWork, after: RepoId) -> RepoId | None:
+    """The repo that follows in the order of their ids; None when there is none."""
+    row = uow.one_or_none(select(repo.c.id).where(repo.c.id > after).order_by(repo.c.id).limit(1))
+    return None if row is None else RepoId(row.id)
 
 
 def held_contents(uow: UnitOfWork, repo_id: RepoId, hashes: Iterable[Sha256]) -> dict[Sha256, Content]:

@@ -16,6 +16,7 @@ __all__ = [
     "ref_label",
     "repo_path",
     "resolve_path",
+    "scan_path",
     "tree_path",
     "with_query",
 ]
@@ -50,6 +51,11 @@ def blob_path(repo: Repo, revision: str, path: str) -> str:
 def resolve_path(repo: Repo, revision: str, path: str) -> str:
     """The bytes of a file at a revision."""
     return _at(repo, "resolve", revision, path)
+
+
+def scan_path(repo: Repo, revision: str) -> str:
+    """What the scan found in a revision, and what can be done about it."""
+    return _at(repo, "scan", revision)
 
 
 def commits_path(repo: Repo, revision: str) -> str:

@@ -1,6 +1,6 @@
 """The files of a revision: folders, and views of single files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO, Literal
@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from allmende.facts import content_facts
-from allmende.flows import format_fact, offers_xet
+from allmende.flows import Door, FileVerdict, format_fact, offers_xet, scan_report
 from allmende.formats import Malformed
+from allmende.http import door_of
 from allmende.registry import (
     EntryNotFound,
     FileEntry,
@@ -33,7 +34,7 @@ _ON_PAGE = 1000
 _MAX_TEXT_BYTES = 512 * 1024
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg")
 
-Kind = Literal["text", "picture", "header", "binary", "large", "absent"]
+Kind = Literal["text", "picture", "header", "binary", "large", "absent", "stopped", "held_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Line:
     entry: FileEntry
     name: str
     format: str
+    status: str
+    """What the scan says, in its own word; empty where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ def tree(visit: Visit) -> Response:
             key=lambda entry: (not entry.is_directory, entry.path),
         )
         part = listing[page_number * _ON_PAGE : (page_number + 1) * _ON_PAGE]
-        lines = _lines(uow, part, path)
+        report = scan_report(visit.services, uow, view.repo, view.revision, part)
+        told = {found: report.verdicts.files[found].word for found in report.paths}
+        lines = _lines(uow, part, path, told)
     return visit.render(
         "tree.html",
         view=view,
@@ -104,10 +109,17 @@ def blob(visit: Visit) -> Response:
         check_gate(uow, visit.actor, repo)
         content = None if entry.pointer is None else held_content(uow, repo.id, entry.pointer.oid)
         wanted = _wanted_kind(entry, content)
+        door = door_of(visit.request, visit.actor, repo)
+        report = scan_report(visit.services, uow, repo, view.revision, [entry])
+        found = report.files(uow, report.paths)
+        scan = found[0] if found else None
+        may_have = scan is not None and door.may_have(uow, scan.verdict)
+        wanted = _if_shown(uow, door, report.verdicts.files.get(path), wanted)
         inline = b""
         if entry.pointer is None and wanted in ("text", "header"):
             inline = read_blob(uow, repo.id, entry.oid)
-        (line,) = _lines(uow, [entry], path.rpartition("/")[0])
+        told = {path: report.word} if scan is not None else {}
+        (line,) = _lines(uow, [entry], path.rpartition("/")[0], told)
         xet_hash = None
         if content is not None and offers_xet(visit.services, repo):
             xet_hash = xet_hashes_of(uow, [content.sha256]).get(content.sha256)
@@ -121,6 +133,8 @@ def blob(visit: Visit) -> Response:
         line=line,
         xet_hash=xet_hash,
         shown=shown,
+        scan=scan,
+        may_have_unsafe=may_have,
     )
 
 
@@ -128,7 +142,7 @@ def _path(visit: Visit) -> str:
     return str(visit.request.path_params.get("path", "")).strip("/")
 
 
-def _lines(uow: UnitOfWork, entries: Iterable[FileEntry], folder: str) -> list[Line]:
+def _lines(uow: UnitOfWork, entries: Iterable[FileEntry], folder: str, told: Mapping[str, str]) -> list[Line]:
     """The entries with what is known of their bytes."""
     listed = list(entries)
     keys = {entry.path: entry.oid if entry.pointer is None else entry.pointer.oid for entry in listed}
@@ -138,7 +152,8 @@ def _lines(uow: UnitOfWork, entries: Iterable[FileEntry], folder: str) -> list[L
     for entry in listed:
         fact = facts.get(keys[entry.path], {}).get(names.get(entry.path, ""))
         value = fact.value if fact is not None and isinstance(fact.value, dict) else {}
-        lines.append(Line(entry, entry.path[len(folder) :].lstrip("/"), str(value.get("name", ""))))
+        name = entry.path[len(folder) :].lstrip("/")
+        lines.append(Line(entry, name, str(value.get("name", "")), told.get(entry.path, "")))
     return lines
 
 
@@ -160,6 +175,13 @@ def _wanted_kind(entry: FileEntry, content: Content | None) -> Kind:
     if name.endswith(HEADER_SUFFIXES):
         return "header"
     return "text" if entry.size_bytes <= _MAX_TEXT_BYTES else "large"
+
+
+def _if_shown(uow: UnitOfWork, door: Door, verdict: FileVerdict | None, wanted: Kind) -> Kind:
+    """What the scan stops or holds back is not read for those who may not have it."""
+    if verdict is None or door.shows(uow, verdict):
+        return wanted
+    return "stopped" if verdict.is_stopped else "held_back"
 
 
 def _show(visit: Visit, entry: FileEntry, wanted: Kind, content: Content | None, inline: bytes) -> Shown:

@@ -3,7 +3,9 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
-from allmende.registry import RepoGated, check_gate, log, read_commits
+from allmende.flows import entry_verdicts
+from allmende.http import door_of
+from allmende.registry import FileEntry, RepoGated, check_gate, log, read_commits
 from allmende.storage import UnitOfWork
 from allmende.web.changes import Change, DiffLine, changed_paths, text_diffs
 from allmende.web.repo_views import View, repo_of, routes_of, view_of
@@ -52,9 +54,20 @@ def commit(visit: Visit) -> Response:
 
 
 def _diffs(visit: Visit, uow: UnitOfWork, view: View, changes: list[Change]) -> dict[str, list[DiffLine]]:
-    """Lines of files are file contents: behind a gate they are for those who were let in."""
+    """Lines of files are file contents: behind a gate they are for those who were let in.
+
+    What the scan stops or holds back is left out, on either side.
+    """
     try:
         check_gate(uow, visit.actor, view.repo)
     except RepoGated:
         return {}
-    return text_diffs(uow, view.repo, changes)
+    hidden: set[str] = set()
+    door = door_of(visit.request, visit.actor, view.repo)
+    for side in ("before", "after"):
+        entries: list[FileEntry] = [
+            entry for change in changes if (entry := getattr(change, side)) is not None
+        ]
+        verdicts = entry_verdicts(visit.services, uow, view.repo.id, entries)
+        hidden.update(path for path, verdict in verdicts.items() if not door.shows(uow, verdict))
+    return text_diffs(uow, view.repo, [change for change in changes if change.path not in hidden])

@@ -8,9 +8,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from allmende.facts import revision_facts
+from allmende.flows import entry_verdicts
 from allmende.formats import MalformedCard, library_of, parse_card
-from allmende.http import base_url
-from allmende.registry import folder_at, read_card, tags_by_repo, used_storage
+from allmende.http import base_url, door_of
+from allmende.registry import CARD_PATH, FileEntry, Repo, folder_at, read_card, tags_by_repo, used_storage
+from allmende.storage import UnitOfWork
 from allmende.web.addresses import blob_path, resolve_path
 from allmende.web.markdown import Place, TextTooLong, render_markdown
 from allmende.web.repo_views import repo_of, routes_of, view_of
@@ -35,12 +37,12 @@ def repo_page(visit: Visit) -> Response:
         view = view_of(uow, repo_of(visit, uow), _BRANCH)
         repo, oid = view.repo, view.revision.oid
         facts = revision_facts(uow, repo.id, oid)
-        text = read_card(uow, repo.id, oid)
+        listing = folder_at(uow, view.revision, "", recursive=False)
+        held_back = not _may_read_card(visit, uow, repo, listing)
+        text = None if held_back else read_card(uow, repo.id, oid)
         tags = tags_by_repo(uow, [repo.id]).get(repo.id, [])
         used_bytes = used_storage(uow, repo.id)
-        has_files = any(
-            entry.path != ".gitattributes" for entry in folder_at(uow, view.revision, "", recursive=False)
-        )
+        has_files = any(entry.path != ".gitattributes" for entry in listing)
     card, body, problem = _split(text)
     known = Known(repo, facts, card, used_bytes, visit.t.moment(view.revision.commit.at))
     place = Place(blob_path(repo, view.name, ""), resolve_path(repo, view.name, ""))
@@ -55,10 +57,19 @@ def repo_page(visit: Visit) -> Response:
         card=rendered,
         card_problem=problem,
         card_too_long=too_long,
+        card_held_back=held_back,
         has_files=has_files,
         tags=tags[:_MAX_TAGS],
         snippets=snippets(base_url(visit.request), repo, library),
     )
+
+
+def _may_read_card(visit: Visit, uow: UnitOfWork, repo: Repo, listing: list[FileEntry]) -> bool:
+    """A card is a file like others: what the scan stops or holds back is not shown."""
+    cards = [entry for entry in listing if entry.path == CARD_PATH]
+    verdicts = entry_verdicts(visit.services, uow, repo.id, cards)
+    door = door_of(visit.request, visit.actor, repo)
+    return all(door.shows(uow, verdict) for verdict in verdicts.values())
 
 
 def _split(text: str | None) -> tuple[Mapping[str, Any], str, str]:

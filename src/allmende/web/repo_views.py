@@ -1,6 +1,6 @@
 """What all pages of one repo share: which repo and revision is meant, its refs, and its routes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -18,9 +18,9 @@ from allmende.registry import (
 )
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import LISTS, PREFIX, ref_label
-from allmende.web.visits import Visit, page
+from allmende.web.visits import Visit, form, page
 
-__all__ = ["View", "repo_of", "routes_of", "view_of"]
+__all__ = ["View", "forms_of", "repo_of", "routes_of", "view_of"]
 
 _MAX_REFS = 200
 _SHORT_OID_CHARS = 10
@@ -74,6 +74,18 @@ def routes_of(tail: str, handler: Callable[[Visit], Response]) -> list[Route]:
     """A page below each repo, whatever its type. The longer prefixes go first."""
     return [
         Route(f"{PREFIX[repo_type]}{{namespace:segment}}/{{name:segment}}{tail}", page(handler))
+        for repo_type in sorted(PREFIX, key=lambda known: -len(PREFIX[known]))
+    ]
+
+
+def forms_of(tail: str, handler: Callable[[Visit, Mapping[str, str]], Response]) -> list[Route]:
+    """What the forms of such a page are sent to."""
+    return [
+        Route(
+            f"{PREFIX[repo_type]}{{namespace:segment}}/{{name:segment}}{tail}",
+            form(handler),
+            methods=["POST"],
+        )
         for repo_type in sorted(PREFIX, key=lambda known: -len(PREFIX[known]))
     ]
 

@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from allmende.errors import NotFound
-from allmende.web import assets, file_pages, finding, history_pages, repo_page, sign_in
+from allmende.web import assets, file_pages, finding, history_pages, repo_page, scan_pages, sign_in
 from allmende.web.visits import Visit, page
 
 __all__ = ["routes"]
@@ -22,6 +22,7 @@ def routes() -> list[BaseRoute]:
         *finding.routes(),
         *file_pages.routes(),
         *history_pages.routes(),
+        *scan_pages.routes(),
         *repo_page.routes(),
         finding.namespace_route(),
         _Elsewhere(),

@@ -6,9 +6,10 @@ from typing import Any
 
 from allmende.clock import parse_iso
 from allmende.facts import Fact, FactSource, RevisionFacts
+from allmende.flows import SCAN
 from allmende.formats import library_of, pipeline_tag_of
 from allmende.registry import Repo
-from allmende.web.addresses import list_path
+from allmende.web.addresses import list_path, scan_path
 from allmende.web.messages import Catalogue
 
 __all__ = ["Known", "Statement", "parameters_in", "statements"]
@@ -16,6 +17,8 @@ __all__ = ["Known", "Statement", "parameters_in", "statements"]
 _MAX_FORMATS = 3
 _MAX_VALUES = 6
 _MAX_CHARS = 120
+_BRANCH = "main"
+_ISSUES = ("blocked", "quarantined", "warned", "not_scanned", "unexamined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def statements(known: Known, t: Catalogue) -> list[Statement]:
     """The statements, most telling first. Unknown is said as unknown."""
     return [
         _examined(known, t),
+        _scan(known, t),
         _formats(known, t),
         *([_parameters(known, t)] if known.repo.type == "model" else []),
         *_named(known, t),
@@ -77,6 +81,23 @@ def _examined(known: Known, t: Catalogue) -> Statement:
     unreadable = known.facts.value("unreadable")
     doubt = t.plural("examined.unreadable", len(unreadable)) if isinstance(unreadable, list) else ""
     return Statement("examined", t("examined.yes", when=when), fact.source, _tool(fact, t), doubt=doubt)
+
+
+def _scan(known: Known, t: Catalogue) -> Statement:
+    fact = known.facts.get(SCAN)
+    value = fact.value if fact is not None and isinstance(fact.value, dict) else {}
+    status = value.get("status")
+    if fact is None or not isinstance(status, str):
+        return Statement("scan", t("examined.no"), None)
+    counts = value.get("counts")
+    told = [
+        f"{t.number(count)} {t(f'scan.status.{word}')}"
+        for word in _ISSUES
+        if (count := _integer(counts, word))
+    ]
+    link = scan_path(known.repo, _BRANCH)
+    says = t.word(f"scan.status.{status}", status)
+    return Statement("scan", says, fact.source, _tool(fact, t), link, ", ".join(told))
 
 
 def _formats(known: Known, t: Catalogue) -> Statement:

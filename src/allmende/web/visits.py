@@ -58,6 +58,7 @@ _templates.globals.update(
     tree_path=addresses.tree_path,
     blob_path=addresses.blob_path,
     resolve_path=addresses.resolve_path,
+    scan_path=addresses.scan_path,
     commits_path=addresses.commits_path,
     commit_path=addresses.commit_path,
     types=addresses.LISTS,

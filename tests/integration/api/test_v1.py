@@ -160,8 +160,16 @@ def test_a_fault_of_ours_is_answered_by_the_edge(
 def test_the_description_holds_every_address_and_its_errors(client: TestClient) -> None:
     described = client.get(f"{API}/openapi.json").json()
     assert described["servers"] == [{"url": API}]
-    assert set(described["paths"]) == {"/hub", "/{types}/{namespace}/{name}/facts/{revision}"}
+    repo = "/{types}/{namespace}/{name}"
+    assert set(described["paths"]) == {
+        "/hub",
+        f"{repo}/facts/{{revision}}",
+        "/scan/rules",
+        f"{repo}/scan/{{revision}}",
+        f"{repo}/scan/overrides",
+        f"{repo}/scan/overrides/{{number}}",
+    }
     for operations in described["paths"].values():
-        responses = operations["get"]["responses"]
-        assert set(responses) == {"200", "4XX"}
+        for operation in operations.values():
+            assert set(operation["responses"]) in ({"200", "4XX"}, {"201", "4XX"})
     assert "schema" in described["components"]["schemas"]["RevisionFactsDescription"]["properties"]

@@ -11,6 +11,7 @@ from allmende.jobs import Job, JobContext, SqlJobQueue
 from allmende.settings import load_settings
 from allmende.storage import Database, LinkSigner, LocalContentStore, LocalXorbStore
 from tests.integration.registry.conftest import commit, make_repo, upload
+from tests.scanners import scanner_in_process
 
 __all__ = ["commit", "make_repo", "upload"]
 
@@ -27,6 +28,7 @@ def services(tmp_path: Path, database: Database, contents: LocalContentStore, qu
         signer=LinkSigner(b"s" * 32),
         queue=queue,
         xorbs=LocalXorbStore(contents.root / "xorbs", contents.incoming),
+        scanner=scanner_in_process(),
     )
 
 

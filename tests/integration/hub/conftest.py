@@ -43,6 +43,7 @@ from allmende.storage import (
     add_content,
     take_possession,
 )
+from tests.scanners import scanner_in_process
 
 
 @dataclass
@@ -147,7 +148,8 @@ def hub(tmp_path: Path, database: Database, contents: LocalContentStore) -> Iter
     settings = load_settings({"data": tmp_path}, {})
     signer = LinkSigner(b"k" * 32)
     xorbs = LocalXorbStore(contents.root / "xorbs", contents.incoming)
-    services = Services(settings, database, contents, signer, SqlJobQueue(database), xorbs)
+    scanner = scanner_in_process()
+    services = Services(settings, database, contents, signer, SqlJobQueue(database), xorbs, scanner=scanner)
     with database.write() as uow:
         people = {name: create_account(uow, name, "user") for name in ("alice", "bob", "rea")}
         lab = create_account(uow, "lab", "org", fullname="The Lab")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from allmende.facts import EXAMINED, Fact, put_revision_facts
+from allmende.flows.worker import handlers
 from allmende.ids import Sha256
+from allmende.jobs import JobContext
 from allmende.registry import find_account, grant_access, local_operator, lookup_repo, release
 from allmende.storage import mark_verified
 
@@ -238,13 +239,10 @@ def test_damaged_bytes_are_not_served(hub, says, files):
 def test_the_warning_ends_with_the_examination(hub, files):
     address = "/alice/mm/resolve/main/dir/a b.txt"
     assert both(hub, address).headers["x-hf-warning"].startswith("unexamined; ")
-    with hub.services.database.write() as uow:
-        repo = lookup_repo(uow, "model", "alice/mm")
-        assert repo is not None
-        fact = Fact(
-            EXAMINED, value=True, source="measured", evidence={}, at=uow.now, tool="t", tool_version="1"
-        )
-        put_revision_facts(uow, repo.id, files, [fact])
+    kinds = handlers(hub.services)
+    while (job := hub.services.queue.claim(kinds.keys(), 1e6, "test")) is not None:
+        kinds[job.kind](JobContext(hub.services.queue, job))
+        assert hub.services.queue.finish(job)
     assert "x-hf-warning" not in both(hub, address).headers
 
 

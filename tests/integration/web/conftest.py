@@ -1,7 +1,7 @@
 """The whole application in this process over a filled hub, and people who look at it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx2
@@ -13,6 +13,7 @@ from allmende.flows import Services, open_services
 from allmende.settings import Settings
 from allmende.storage import migrate
 from tests.integration.web.filled import fill
+from tests.scanners import scanner_in_process
 
 HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -42,7 +43,7 @@ class Person:
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     data: Path = tmp_path_factory.mktemp("hub")
-    opened = open_services(Settings(data=data, workers=0))
+    opened = replace(open_services(Settings(data=data, workers=0)), scanner=scanner_in_process())
     migrate(opened.database)
     fill(opened)
     yield opened

@@ -1,0 +1,172 @@
+"""Zip files, held to be read the same way by every program; what is in them is scanned by what it is.
+
+Directory and local headers must agree, members must not overlap, nothing may hide between, before or behind
+them. What lenient readers would still open is read as well, so that both views are looked at.
+"""
+
+import stat
+from itertools import islice
+from typing import Final
+
+from allmende.scan.budget import LimitReached
+from allmende.scan.containers.layouts import layout_of
+from allmende.scan.containers.member_paths import UNSAFE_PATH, check_path, check_twins, leads_outside
+from allmende.scan.containers.unpacking import ENCRYPTED, NOT_UNPACKED
+from allmende.scan.containers.zip_cover import uncovered
+from allmende.scan.containers.zip_members import DISAGREEMENT, METHODS, opened_anyway, opened_member
+from allmende.scan.containers.zip_records import (
+    END,
+    LOCAL,
+    Entry,
+    ends_with_record,
+    has_directory,
+    read_records,
+)
+from allmende.scan.containers.zip_salvage import salvaged
+from allmende.scan.findings import Rule, Severity
+from allmende.scan.scanning import UNREADABLE, Claim, Probe, Reader, Scan, Unreadable
+from allmende.scan.source import Source
+
+__all__ = ["READER", "RULES"]
+
+HIDDEN = Rule(
+    "zip-hidden-data",
+    Severity.HIGH,
+    "data that the directory does not name",
+    "Between, before or behind the members lie bytes that some programs read and others do not see.",
+    "Pack the files again.",
+    "CWE-436: interpretation conflict.",
+)
+PREFIX = Rule(
+    "zip-prefix",
+    Severity.HIGH,
+    "the archive begins inside the file",
+    "Programs that look at the beginning see something else than a zip file; programs that look at the end "
+    "unpack it.",
+    "Publish the archive alone.",
+    "CVE-2025-1889, polyglot files.",
+)
+OVERLAP = Rule(
+    "zip-overlap",
+    Severity.HIGH,
+    "members overlap",
+    "Several members share the same bytes: the way to make an archive unpack to far more than its size.",
+    "Pack the files again.",
+    "D. Fifield, A better zip bomb (2019).",
+)
+LINK = Rule(
+    "archive-link",
+    Severity.MEDIUM,
+    "holds links",
+    "Unpacked, the archive makes links to other files.",
+    "Pack files instead of links.",
+    "CWE-59: link following.",
+)
+DEVICE = Rule(
+    "archive-device",
+    Severity.CRITICAL,
+    "holds devices or pipes",
+    "Unpacked by an administrator, the archive makes device files.",
+    "Pack only files.",
+    "CWE-22.",
+)
+RULES = (HIDDEN, PREFIX, OVERLAP, LINK, DEVICE)
+
+_RULE_OF: Final = {
+    "disagreement": DISAGREEMENT,
+    "directory": DISAGREEMENT,
+    "hidden": HIDDEN,
+    "gap": HIDDEN,
+    "prefix": PREFIX,
+    "overlap": OVERLAP,
+}
+_ENCRYPTED_FLAGS: Final = 0x2041
+_UNIX = 3
+_DEVICES: Final = frozenset((stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK))
+_MAX_LINK_BYTES = 4096
+_MAX_PIECES = 100
+_SPANNED: Final = b"PK00PK\3\4"
+_COMPOUND: Final = b"\xd0\xcf\x11\xe0"
+
+
+def _claims(probe: Probe) -> Claim:
+    if probe.head.startswith((LOCAL, END, _SPANNED)):
+        return Claim.CONTENT
+    # Compound documents keep whole archives inside, and some of them lie near the end.
+    kept_inside = probe.head.startswith(_COMPOUND) and not ends_with_record(probe.source)
+    return Claim.CONTENT if has_directory(probe.source) and not kept_inside else Claim.NONE
+
+
+def _read(source: Source, scan: Scan) -> None:
+    """Judge the records, then scan the members. Raises Unreadable, LimitReached."""
+    try:
+        records = read_records(source, scan.budget)
+    except Unreadable:
+        _scan_members(source, tuple(salvaged(source, scan.budget)), scan)
+        raise
+    oddities = list(records.oddities)
+    pieces_between = list(islice(uncovered(source, records, oddities), _MAX_PIECES))
+    for oddity in oddities:
+        scan.found(_RULE_OF[oddity.kind], oddity.kind, detail=oddity.detail, offset=oddity.offset)
+    _scan_members(source, records.entries, scan)
+    _scan_locals(source, records.locals, scan)
+    for offset, size_bytes in pieces_between:
+        scan.inside(f"bytes at {offset}", source.window(offset, size_bytes), raw=True)
+
+
+def _scan_locals(source: Source, entries: tuple[Entry, ...], scan: Scan) -> None:
+    """What programs see that go by the local headers; how broken that is, is told already."""
+    left_bytes = source.size_bytes
+    for entry in entries:
+        left_bytes -= entry.packed_bytes
+        if left_bytes >= 0:
+            scan.inside(f"{entry.name} (by its local header)", opened_anyway(source, entry, scan), raw=True)
+
+
+def _scan_members(source: Source, entries: tuple[Entry, ...], scan: Scan) -> None:
+    """Each member by its role; broken ones are told, so that those behind them are still looked into."""
+    check_twins((entry.name for entry in entries), scan)
+    layout = layout_of([entry.name for entry in entries], scan)
+    left_bytes = source.size_bytes
+    for entry in entries:
+        check_path(entry.name, scan)
+        left_bytes -= entry.packed_bytes
+        if left_bytes < 0:
+            raise LimitReached("overlap", "The members together are larger than the file.")
+        try:
+            if _is_ordinary(source, entry, scan):
+                role = layout.role(entry.name)
+                scan.inside(entry.name, opened_member(source, entry, scan), raw=role.raw, hint=role.hint)
+        except Unreadable as failure:
+            scan.found(UNREADABLE, "zip", detail=failure.message, inside=entry.name)
+
+
+def _is_ordinary(source: Source, entry: Entry, scan: Scan) -> bool:
+    """Whether there is a file to look into; says what there is otherwise."""
+    mode = entry.attributes >> 16
+    if entry.flags & _ENCRYPTED_FLAGS:
+        scan.found(ENCRYPTED, inside=entry.name)
+        # Some loaders ignore the flag, and read what is not encrypted at all.
+        scan.inside(entry.name, opened_anyway(source, entry, scan), raw=True)
+        return False
+    if stat.S_ISLNK(mode):
+        opened = opened_member(source, entry, scan)
+        target = opened.read_at(0, _MAX_LINK_BYTES).decode("utf-8", "replace")
+        scan.found(UNSAFE_PATH if leads_outside(entry.name, target) else LINK, target, inside=entry.name)
+        # Programs that do not unpack read a link as a file.
+        scan.inside(entry.name, opened, raw=True)
+        return False
+    if entry.system == _UNIX and stat.S_IFMT(mode) in _DEVICES:
+        scan.found(DEVICE, oct(mode), inside=entry.name)
+        scan.inside(entry.name, opened_anyway(source, entry, scan), raw=True)
+        return False
+    if entry.name.endswith("/") and not entry.size_bytes:
+        return False
+    if entry.method not in METHODS:
+        scan.found(NOT_UNPACKED, f"zip method {entry.method}", inside=entry.name)
+        scan.inside(entry.name, opened_anyway(source, entry, scan), raw=True)
+        return False
+    return True
+
+
+READER = Reader("zip", "zip", _claims, _read)

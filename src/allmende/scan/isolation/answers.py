@@ -1,0 +1,108 @@
+"""What comes back from the process that scans: its report, or what is known where it sent none.
+
+Every way in which a scan can fail ends here as a report that quarantines the file. What the process had found
+before it failed is kept, so that a file gains nothing by breaking its scanner.
+"""
+
+import json
+import logging
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from allmende.scan.failures import CRASHED, OUT_OF_MEMORY, OUT_OF_TIME
+from allmende.scan.findings import Finding, Rule
+from allmende.scan.rule_set import RULE_SET, RULES
+from allmende.scan.verdicts import FileReport
+
+__all__ = ["Answer", "Bounds", "failed", "read_answer", "report_of"]
+
+_log = logging.getLogger(__name__)
+
+_MIB: Final = 1024 * 1024
+_READ_BYTES: Final = 64 * 1024
+_GRACE_S: Final = 5.0
+
+_TOO_LONG: Final = "It was ended before it was done."
+_TOO_LARGE: Final = "It wanted more memory than it may have."
+_FAILED: Final = "It failed on these bytes; the log of the scanner says where."
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the child for one file may take; beyond it, it is ended and the file quarantined."""
+
+    cpu_s: int = 120
+    memory_bytes: int = 2048 * _MIB
+    wall_s: float = 300.0
+    answer_bytes: int = 32 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the child wrote until it ended, and whether it had to be ended for want of time or for excess."""
+
+    data: bytes = b""
+    in_time: bool = True
+    in_bounds: bool = True
+
+
+def read_answer(descriptor: int, bounds: Bounds) -> Answer:
+    """Read the child's end of the pipe until it closes, for no longer than `bounds` say.
+
+    The child watches its own time; a little more is given here, for it to say what it has found.
+    """
+    deadline = time.monotonic() + bounds.wall_s + _GRACE_S
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    data = bytearray()
+    while (left_s := deadline - time.monotonic()) > 0:
+        if not poll.poll(left_s * 1000):
+            continue
+        block = os.read(descriptor, _READ_BYTES)
+        if not block:
+            return Answer(bytes(data))
+        data += block
+        if len(data) > bounds.answer_bytes:
+            return Answer(in_bounds=False)
+    return Answer(in_time=False)
+
+
+def report_of(answer: Answer, code: int, used_s: float, bounds: Bounds) -> FileReport:
+    """The report in this answer of a child that ended with `code` after `used_s` seconds of computing."""
+    if not answer.in_time:
+        return failed(OUT_OF_TIME, _TOO_LONG)
+    if not answer.in_bounds:
+        return failed(CRASHED, f"Its report is longer than {bounds.answer_bytes} bytes.")
+    try:
+        document = json.loads(answer.data)
+        report = FileReport.from_row(document["report"], RULES)
+        failure = document["failure"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return _without_report(code, used_s, bounds)
+    if failure is None:
+        return report
+    if failure == "time":
+        return failed(OUT_OF_TIME, _TOO_LONG, report.findings)
+    if failure == "memory":
+        return failed(OUT_OF_MEMORY, _TOO_LARGE, report.findings)
+    _log.error("the scan of a file failed:\n%s", failure)
+    return failed(CRASHED, _FAILED, report.findings)
+
+
+def failed(rule: Rule, detail: str, found: tuple[Finding, ...] = ()) -> FileReport:
+    """The report of a file whose scan failed, with what was found until then."""
+    findings = sorted((*found, Finding(rule, detail=detail)), key=lambda finding: -finding.severity)
+    return FileReport(RULE_SET, (), tuple(findings))
+
+
+def _without_report(code: int, used_s: float, bounds: Bounds) -> FileReport:
+    if code < 0 and used_s >= bounds.cpu_s:
+        return failed(OUT_OF_TIME, _TOO_LONG)
+    if code == -signal.SIGKILL:
+        return failed(OUT_OF_MEMORY, "The machine ended it, which it does when its memory is short.")
+    reason = f"by signal {-code}" if code < 0 else f"with code {code}"
+    return failed(CRASHED, f"It ended {reason} and without a report.")

@@ -1,0 +1,176 @@
+"""Files that are pickles, one stream after another: what a `pickle.load` of them would do.
+
+A pickle has no signature that could be relied on, and a loader opens whatever it is given. So the bytes are
+tried: what runs soundly, or imports something before it breaks, is a pickle.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from allmende.scan.findings import Rule, Severity
+from allmende.scan.pickles.allow_list import Allowed, allowed, modern_name
+from allmende.scan.pickles.joblib import JoblibArrays
+from allmende.scan.pickles.judgement import REFUSED_GLOBAL
+from allmende.scan.pickles.machine import Machine
+from allmende.scan.pickles.running import run_pickle
+from allmende.scan.pickles.torch_legacy import is_torch_legacy
+from allmende.scan.pickles.values import PLAIN, Global, Value
+from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
+from allmende.scan.source import Source
+
+__all__ = ["READER", "RULES", "claims_pickle"]
+
+TRAILING_BYTES = Rule(
+    "pickle-trailing-bytes",
+    Severity.LOW,
+    "bytes behind the end of a pickle",
+    "The loader stops before these bytes and never sees them; something else may.",
+    "Save the file again.",
+    "CWE-436: interpretation conflict.",
+)
+RULES = (TRAILING_BYTES,)
+
+_TRIAL_OPCODES: Final = 500
+_TRIAL_WINDOW_BYTES: Final = 16 * 1024
+_SOUND_OPCODES: Final = 8
+_MAX_NAMES: Final = 1000
+_PADDING_BYTES: Final = 64 * 1024
+_PROTOCOL: Final = 0x80
+_FIRST_OPCODES: Final = frozenset(
+    b"\x80(]})cSVIFGKMJNLXUTCBPi\x8a\x8b\x8c\x8d\x8e\x8f\x88\x89\x95\x96\x97\x82\x83\x84"
+)
+_NAME: Final = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*")
+_HINTS: Final = frozenset({"pickle", "torch", "torch-pickle", "joblib"})
+
+
+def claims_pickle(probe: Probe) -> Claim:
+    """Whether `pickle.load` would do anything with these bytes."""
+    named = Claim.NAME if probe.hint in _HINTS else Claim.NONE
+    if is_torch_legacy(probe.head):
+        return Claim.NONE
+    if probe.head[0] not in _FIRST_OPCODES:
+        return named
+    judge = _TrialJudge()
+    machine = Machine(probe.source, judge, window_bytes=_TRIAL_WINDOW_BYTES)
+    announced = probe.head[0] == _PROTOCOL
+    end: int | None = None
+    broken = False
+    try:
+        end = machine.run(_TRIAL_OPCODES)
+    except Unreadable:
+        broken = True
+    if judge.imports and (announced or judge.calls):
+        return Claim.CONTENT
+    if announced:
+        sound = not broken or machine.count >= _SOUND_OPCODES
+        return Claim.CONTENT if sound else named
+    if broken:
+        return named
+    if end is None:
+        return Claim.CONTENT if machine.depth_of_stack * 2 < _TRIAL_OPCODES else named
+    rest = probe.source.read_at(end, 64)
+    whole = end + len(rest) >= probe.source.size_bytes and not rest.strip(b"\r\n \0")
+    return Claim.CONTENT if whole and (machine.count > 2 or judge.imports) else named
+
+
+def _read(source: Source, scan: Scan) -> None:
+    """All streams of the file, as joblib would read them. Raises Unreadable, LimitReached."""
+    torch = scan.hint == "torch-pickle"
+
+    def run(offset: int) -> int:
+        return run_pickle(source, scan, offset, torch=torch, arrays=arrays)
+
+    arrays = JoblibArrays(source, scan, run)
+    try:
+        _read_streams(source, scan, run)
+    finally:
+        if arrays.count:
+            _check_without_joblib(source, scan)
+
+
+def _check_without_joblib(source: Source, scan: Scan) -> None:
+    """Run it once more as a plain `pickle.load` would, for which the arrays are opcodes.
+
+    Ordinary arrays break that at once; what imports something on the way was put there.
+    """
+    judge = _TrialJudge()
+    with suppress(Unreadable):
+        Machine(source, judge).run(scan.budget.opcodes_left)
+    for module, name in judge.names:
+        if allowed(module, name) is Allowed.NOTHING:
+            scan.found(
+                REFUSED_GLOBAL,
+                f"{module}.{name}",
+                detail="It is imported when the arrays are read as opcodes.",
+            )
+
+
+def _read_streams(source: Source, scan: Scan, run: Callable[[int], int]) -> None:
+    position = run(0)
+    while position < source.size_bytes:
+        position = _behind_padding(source, position)
+        rest = source.window(position, source.size_bytes - position)
+        if rest.size_bytes == 0:
+            return
+        if claims_pickle(Probe(rest, rest.read_at(0, 4096), "")) is not Claim.CONTENT:
+            scan.found(TRAILING_BYTES, rest.read_at(0, 32), offset=position)
+            scan.inside("trailing bytes", rest, raw=True)
+            return
+        position = run(position)
+
+
+def _behind_padding(source: Source, position: int) -> int:
+    """Where the zeros and line ends that follow a stream are over."""
+    while block := source.read_at(position, _PADDING_BYTES):
+        kept = block.lstrip(b"\0\r\n ")
+        position += len(block) - len(kept)
+        if kept:
+            break
+    return position
+
+
+class _TrialJudge:
+    """Counts what would be imported and called, and judges nothing."""
+
+    def __init__(self) -> None:
+        self.imports = 0
+        self.calls = 0
+        self.names: set[tuple[str, str]] = set()
+
+    def imported(self, module: str, name: str, protocol: int, offset: int) -> Global:
+        """An import counts when a module could have such a name."""
+        if protocol < 3:
+            module, name = modern_name(module, name)
+        if _NAME.fullmatch(module) is not None and _NAME.fullmatch(name) is not None:
+            self.imports += 1
+            if len(self.names) < _MAX_NAMES:
+                self.names.add((module, name))
+        return Global(module, name)
+
+    def computed_import(self, module: Value, name: Value, offset: int) -> Value:
+        """Nobody writes this by accident."""
+        self.imports += 1
+        return PLAIN
+
+    def called(self, callee: Value, arguments: tuple[Value, ...], opcode: str, offset: int) -> None:
+        """A call of something imported."""
+        self.calls += isinstance(callee, Global)
+
+    def built(self, instance: Value, state: Value, offset: int) -> None:
+        """A state for something imported."""
+        self.calls += isinstance(instance, Global)
+
+    def extension(self, code: int, offset: int) -> None:
+        """An import by number; by accident too, so that the calls decide."""
+
+    def persistent(self, pid: Value, offset: int) -> Value:
+        """A plain loader has none, and stops here."""
+        raise Unreadable("There is no loader of persistent ids.", offset)
+
+    def memo_index(self, index: int, count: int, offset: int) -> None:
+        """Judged when the stream is read."""
+
+
+READER = Reader("pickle", "pickle", claims_pickle, _read)

@@ -1,0 +1,1 @@
+"""Files that attack whoever loads them, and files that do not, made by code."""

@@ -1,0 +1,158 @@
+"""Readers that turn against the scanner: nothing is within their reach, and the next file is scanned."""
+
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from allmende.scan import Bounds, Scanner, Status
+from allmende.scan.isolation import answers, scanner
+from tests.integration.scan.asking import children, rules, scan
+from tests.integration.scan.hostile_server import ATTEMPTS
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = (
+    f"import sys; sys.path[:0] = [sys.argv[1], {str(ROOT)!r}]; "
+    "from tests.integration.scan.hostile_server import main; main(int(sys.argv[2]))"
+)
+BOUNDS = Bounds(cpu_s=2, memory_bytes=256 * 1024 * 1024, wall_s=4.0, answer_bytes=256 * 1024)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[Scanner]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanner, "_PROGRAM", PROGRAM)
+        patch.setattr(answers, "_GRACE_S", 1.0)
+        patch.setattr(scanner, "_ANSWER_S", 10.0)
+        with Scanner(bounds=BOUNDS) as opened:
+            yield opened
+
+
+class TestConfinement:
+    @pytest.mark.parametrize("attempt", ATTEMPTS)
+    def test_nothing_but_the_file_is_within_reach(self, hostile: Scanner, attempt: str) -> None:
+        if hostile.level() != "filter":
+            pytest.skip("this platform has no filter of system calls")
+        (finding,) = scan(hostile, attempt).findings
+        assert finding.inside == attempt
+        assert finding.evidence in {"EPERM", "EBADF"}
+
+    def test_what_cannot_be_confined_is_not_scanned(
+        self, hostile: Scanner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        program = PROGRAM.replace("; main(", "; from allmende.scan.isolation import server; main(")
+        unconfined = "server._level = lambda: 'filter'; server.confine = lambda: False"
+        monkeypatch.setattr(scanner, "_PROGRAM", program.replace("; main(", f"; {unconfined}; main("))
+        with Scanner(bounds=BOUNDS) as opened:
+            assert rules(scan(opened, "ordinary")) == ["scanner-crashed"]
+
+    def test_nothing_is_written_into_the_log(
+        self, hostile: Scanner, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        with Scanner(bounds=BOUNDS) as opened:
+            assert scan(opened, "write-to-the-log").status() is Status.BLOCKED
+        assert capfd.readouterr() == ("", "")
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("deed", "rule"),
+        [
+            ("loop", "scanner-timeout"),
+            ("sleep", "scanner-timeout"),
+            ("grow", "scanner-memory"),
+            ("grow-at-once", "scanner-memory"),
+            ("recurse", "scanner-crashed"),
+            ("raise 10", "scanner-crashed"),
+            ("raise 10000000", "scanner-crashed"),
+        ],
+    )
+    def test_what_was_found_before_is_kept(self, hostile: Scanner, deed: str, rule: str) -> None:
+        report = scan(hostile, deed)
+        assert rule in rules(report)
+        assert len(report.findings) == 2
+        assert report.status() is Status.BLOCKED
+        assert scan(hostile, "ordinary").status() is Status.CLEAN
+
+    @pytest.mark.parametrize(
+        ("deed", "rule"),
+        [
+            ("deaf-loop", "scanner-timeout"),
+            ("segfault", "scanner-crashed"),
+            ("exit 0", "scanner-crashed"),
+            ("exit 7", "scanner-crashed"),
+            ("answer", "scanner-crashed"),
+            ("answer " + b"{".hex(), "scanner-crashed"),
+            ("answer " + b"[]".hex(), "scanner-crashed"),
+            ("answer " + b"null".hex(), "scanner-crashed"),
+            ("answer " + b'{"report": {}}'.hex(), "scanner-crashed"),
+            ("answer " + b'{"report": 7, "failure": null}'.hex(), "scanner-crashed"),
+            ("answer " + b"\xff\xfe".hex(), "scanner-crashed"),
+            ("close-the-pipe", "scanner-timeout"),
+        ],
+    )
+    def test_no_answer_is_a_quarantine(self, hostile: Scanner, deed: str, rule: str) -> None:
+        started = time.monotonic()
+        report = scan(hostile, deed)
+        assert rules(report) == [rule]
+        assert report.status() is Status.QUARANTINED
+        assert time.monotonic() - started < 30
+        assert scan(hostile, "ordinary").status() is Status.CLEAN
+
+    def test_the_traceback_goes_to_the_log_and_not_into_the_report(
+        self, hostile: Scanner, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.ERROR):
+            report = scan(hostile, "raise 10")
+        assert "xxxxxxxxxx" in caplog.text
+        assert "xxxxxxxxxx" not in json.dumps(report.row())
+
+    def test_a_server_that_dies_is_replaced(self, hostile: Scanner) -> None:
+        before = children()
+        with Scanner(bounds=BOUNDS) as opened:
+            scan(opened, "ordinary")
+            (pid,) = children() - before
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
+            assert scan(opened, "ordinary").status() is Status.CLEAN
+
+    def test_a_server_that_dies_under_a_scan_is_a_quarantine(self, hostile: Scanner) -> None:
+        before = children()
+        with Scanner(bounds=BOUNDS) as opened, ThreadPoolExecutor(1) as pool:
+            scan(opened, "ordinary")
+            (pid,) = children() - before
+            waiting = pool.submit(scan, opened, "sleep")
+            time.sleep(0.3)
+            os.kill(pid, signal.SIGKILL)
+            assert rules(waiting.result(20)) == ["scanner-crashed"]
+            assert scan(opened, "ordinary").status() is Status.CLEAN
+
+
+class TestEnd:
+    def test_close_waits_for_what_is_under_way(self, hostile: Scanner) -> None:
+        opened = Scanner(bounds=BOUNDS)
+        opened.level()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(scan, opened, "loop")
+            time.sleep(0.3)
+            opened.close()
+            assert "scanner-timeout" in rules(waiting.result(0.5))
+
+    def test_an_exception_ends_what_is_under_way(self, hostile: Scanner) -> None:
+        started = time.monotonic()
+        with (
+            ThreadPoolExecutor(1) as pool,
+            pytest.raises(KeyboardInterrupt),
+            Scanner(bounds=Bounds()) as opened,
+        ):
+            opened.level()
+            pool.submit(scan, opened, "sleep")
+            time.sleep(0.3)
+            raise KeyboardInterrupt
+        assert time.monotonic() - started < 10
