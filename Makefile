@@ -11,7 +11,11 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DEV := .venvs/dev/bin
 SHARDS := .cache/all-tests
-LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch
+LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch scan-peers fuzz
+
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= pickle torch joblib zip archive safetensors gguf template json yaml hdf5 keras onnx tensorflow \
+    tflite python notebook r msgpack ubjson anything
 
 # What `make test` leaves to `make ci` and `make campaign`.
 QUICK := not (browser or campaign or clients or slow or torch)
@@ -22,7 +26,7 @@ define some
 $(1) || { code=$$?; [ $$code -eq 5 ] && echo "(no test of this kind yet)"; }
 endef
 
-.PHONY: help demo serve test check format ci sample torch browser all-tests campaign bench lock clean
+.PHONY: help demo serve test check format ci sample torch browser all-tests campaign fuzz bench lock clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,8 +83,14 @@ $(SHARDS)/torch $(SHARDS)/browser $(SHARDS)/campaign:
 $(SHARDS)/demo:
 	@$(MAKE) demo ONESHOT=1 && mkdir -p $(@D) && touch $@
 
-campaign: .venvs/dev/.stamp  ## The long rounds, run once; their figures go into docs/measurements.md
+campaign: .venvs/dev/.stamp fuzz  ## The long rounds, run once; their figures go into docs/measurements.md
 	@$(call some,CAMPAIGN=1 $(DEV)/python -m pytest tests -m campaign --timeout 0 $(ARGS))
+
+# Every target is run even where one finds something; then it is said in the end.
+fuzz: .venvs/fuzz/.stamp  ## Fuzz the scanner's readers, each for FUZZ_SECONDS (600); FUZZ_TARGETS chooses
+	@failed=; for target in $(FUZZ_TARGETS); do \
+	    .venvs/fuzz/bin/python -m tools.fuzz_scan $$target --seconds $(FUZZ_SECONDS) || failed="$$failed $$target"; \
+	done; [ -z "$$failed" ] || { echo "broken:$$failed; see .cache/fuzz" >&2; exit 1; }
 
 bench: .venvs/dev/.stamp  ## Measure against nginx and write JSON
 	@$(DEV)/python -m bench.run $(ARGS)
@@ -97,7 +107,9 @@ clean:  ## Remove what was built: environments, caches, stamps
 .venvs/torch/.stamp: requirements/torch.txt
 .venvs/client-1.19/.stamp: requirements/client-1.19.txt
 .venvs/client-1/.stamp: requirements/client-1.txt
-.venvs/dev/.stamp .venvs/demo/.stamp .venvs/torch/.stamp: pyproject.toml
+.venvs/scan-peers/.stamp: requirements/scan-peers.txt
+.venvs/fuzz/.stamp: requirements/fuzz.txt
+.venvs/dev/.stamp .venvs/demo/.stamp .venvs/torch/.stamp .venvs/fuzz/.stamp: pyproject.toml
 
 .venvs/%/.stamp: requirements/uv.txt tools/environment.py
 	@$(PYTHON) -m tools.environment $*

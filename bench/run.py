@@ -21,6 +21,7 @@ from bench.footprint import measure_first_upload, measure_memory
 from bench.large_files import measure_download, measure_upload
 from bench.place import Place, open_place
 from bench.plain_http import BenchFailed
+from bench.scan import measure_scan
 from bench.small_answers import measure_commit, measure_model_info, measure_tree
 from bench.xet import measure_xet
 from tools.serving import HubFailed
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
     "download": measure_download,
     "upload": measure_upload,
     "xet": measure_xet,
+    "scan": measure_scan,
     "memory": measure_memory,
     "first_upload": measure_first_upload,
 }

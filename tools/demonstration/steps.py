@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 
 from tools.demonstration.counting import counted_line
+from tools.demonstration.danger import refuse_danger
 from tools.demonstration.derivatives import merged_folder, trained_folder
 from tools.demonstration.reading import read_page, read_refusal
 from tools.demonstration.scene import BASE, MERGED, PRIVATE, PUBLISHER, STRANGER, TRAINED, DemoFailed, Scene
@@ -138,6 +139,7 @@ STEPS = (
     Step("Look inside", see_examined),
     Step("Find them", find_again),
     Step("Keep something private", keep_private),
+    Step("Refuse what attacks", refuse_danger),
     Step("Open the pages", open_pages),
 )
 """In the order in which they are shown."""
