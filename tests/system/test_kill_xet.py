@@ -38,7 +38,7 @@ DEATHS = [*ONCE.items(), *LATER.items()]
 def write_folder(folder: Path, random: Random) -> dict[str, str]:
     """One file of several blocks, and small ones that share a xorb with it; returns their SHA-256."""
     folder.mkdir()
-    files = {"large.safetensors": random.randbytes(11_000_000)}
+    files = {"large.weights": random.randbytes(11_000_000)}
     files |= {f"small-{number}.bin": random.randbytes(20_000 + number) for number in range(5)}
     for name, data in files.items():
         (folder / name).write_bytes(data)
