@@ -252,4 +252,11 @@ def cases() -> Iterator[Case]:
         for name, data in made:
             yield Case(family, name, file_name, label, fixed(data))
     for name in ("model.safetensors", "README.md", "notes.txt", "a.json", "picture.png", "x.npy", "noext"):
+        yield Case(
+            "pickle-names",
+            f"padded-{name}",
+            name,
+            "malicious",
+            fixed(b"I1\n" * 5_000 + global_call("os", "system")),
+        )
         yield Case("pickle-names", name, name, "malicious", lambda: global_call("os", "system"))

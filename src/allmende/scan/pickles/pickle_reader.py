@@ -33,6 +33,7 @@ TRAILING_BYTES = Rule(
 RULES = (TRAILING_BYTES,)
 
 _TRIAL_OPCODES: Final = 500
+_LONG_TRIAL_OPCODES: Final = 1_000_000
 _TRIAL_WINDOW_BYTES: Final = 16 * 1024
 _SOUND_OPCODES: Final = 8
 _MAX_NAMES: Final = 1000
@@ -52,15 +53,11 @@ def claims_pickle(probe: Probe) -> Claim:
         return Claim.NONE
     if probe.head[0] not in _FIRST_OPCODES:
         return named
-    judge = _TrialJudge()
-    machine = Machine(probe.source, judge, window_bytes=_TRIAL_WINDOW_BYTES)
     announced = probe.head[0] == _PROTOCOL
-    end: int | None = None
-    broken = False
-    try:
-        end = machine.run(_TRIAL_OPCODES)
-    except Unreadable:
-        broken = True
+    judge, machine, end, broken = _tried(probe.source, _TRIAL_OPCODES)
+    if not announced and not broken and end is None and not judge.calls:
+        # Padding must not hide what comes behind it: go on, as far as ordinary data never stay sound.
+        judge, machine, end, broken = _tried(probe.source, _LONG_TRIAL_OPCODES)
     if judge.imports and (announced or judge.calls):
         return Claim.CONTENT
     if announced:
@@ -69,10 +66,20 @@ def claims_pickle(probe: Probe) -> Claim:
     if broken:
         return named
     if end is None:
-        return Claim.CONTENT if machine.depth_of_stack * 2 < _TRIAL_OPCODES else named
+        return Claim.CONTENT
     rest = probe.source.read_at(end, 64)
     whole = end + len(rest) >= probe.source.size_bytes and not rest.strip(b"\r\n \0")
     return Claim.CONTENT if whole and (machine.count > 2 or judge.imports) else named
+
+
+def _tried(source: Source, opcodes: int) -> tuple["_TrialJudge", Machine, int | None, bool]:
+    """A trial of so many opcodes: what was seen, where it ended if it did, and whether it broke."""
+    judge = _TrialJudge()
+    machine = Machine(source, judge, window_bytes=_TRIAL_WINDOW_BYTES)
+    try:
+        return judge, machine, machine.run(opcodes), False
+    except Unreadable:
+        return judge, machine, None, True
 
 
 def _read(source: Source, scan: Scan) -> None:
