@@ -46,7 +46,8 @@ def scan(
     of all files, in the order clean, warned, not scanned, quarantined, blocked.
     """
     from allmende.cli.scan_output import Output, say_rules
-    from allmende.cli.scan_run import Scanned, parse_policy, run_scan
+    from allmende.cli.scan_run import Scanned, run_scan
+    from allmende.scan import parse_policy
 
     try:
         if rules:

@@ -7,36 +7,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 from allmende.cli.inspection import list_files
 from allmende.cli.scan_links import outside_links
 from allmende.cli.second_opinion import ask_picklescan, find_picklescan
-from allmende.errors import BadRequest
 from allmende.formats import JsonObject, JsonValue
 from allmende.scan import (
-    DEFAULT_POLICY,
     RULE_SET,
-    RULES,
-    Action,
     FileReport,
     Finding,
     Policy,
     Scanner,
-    Severity,
     Status,
     examine_repository,
 )
 
-__all__ = ["PolicyInvalid", "Scanned", "ScannedFile", "parse_policy", "run_scan"]
+__all__ = ["Scanned", "ScannedFile", "run_scan"]
 
 _AHEAD = 4
-
-
-class PolicyInvalid(BadRequest):
-    """A word of `--policy` is no severity, rule or action."""
-
-    code = "policy_invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +70,6 @@ class Scanned:
     def files(self) -> list[ScannedFile]:
         """Every file once, in the order in which they were done."""
         return list(self.by_path.values())
-
-
-def parse_policy(words: Sequence[str]) -> Policy:
-    """The default policy, changed by words such as `medium=block` or `secret-found=none`.
-
-    Raises PolicyInvalid.
-    """
-    by_severity, by_rule = dict(DEFAULT_POLICY.by_severity), dict(DEFAULT_POLICY.by_rule)
-    actions: dict[str, Action] = {action: action for action in get_args(Action)}
-    severities = {severity.word: severity for severity in Severity}
-    for word in words:
-        name, _, action = word.partition("=")
-        if action not in actions:
-            raise PolicyInvalid(f"{word!r} names no action.", hint=f"Actions are {', '.join(actions)}.")
-        if name in severities:
-            by_severity[severities[name]] = actions[action]
-        elif name in RULES:
-            by_rule[name] = actions[action]
-        else:
-            raise PolicyInvalid(
-                f"{name!r} is no severity and no rule.", hint="`allmende scan --rules` lists them."
-            )
-    return Policy(by_severity, by_rule)
 
 
 def run_scan(

@@ -2,16 +2,13 @@
 
 import hashlib
 from functools import lru_cache
-from typing import get_args
 
 from allmende.registry import Actor
-from allmende.scan import DEFAULT_POLICY, RULES, Action, Policy, Severity
+from allmende.scan import Policy, PolicyInvalid
+from allmende.scan import parse_policy as policy_of_words
 from allmende.settings import Settings, SettingsInvalid
 
 __all__ = ["is_auditor", "parse_policy", "policy_digest"]
-
-_ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
-_SEVERITIES = {severity.word: severity for severity in Severity}
 
 
 @lru_cache(maxsize=32)
@@ -20,25 +17,10 @@ def parse_policy(text: str | None) -> Policy:
 
     Raises SettingsInvalid for words that are no severity, rule or action.
     """
-    by_severity = dict(DEFAULT_POLICY.by_severity)
-    by_rule = dict(DEFAULT_POLICY.by_rule)
-    for part in filter(None, (part.strip() for part in (text or "").split(","))):
-        name, _, word = (side.strip() for side in part.partition("="))
-        if word not in _ACTIONS:
-            raise SettingsInvalid(
-                f"Setting 'scan_policy': {part[:100]!r} names no action.",
-                hint=f"Write NAME=ACTION, with one of: {', '.join(_ACTIONS)}.",
-            )
-        if name in _SEVERITIES:
-            by_severity[_SEVERITIES[name]] = _ACTIONS[word]
-        elif name in RULES:
-            by_rule[name] = _ACTIONS[word]
-        else:
-            raise SettingsInvalid(
-                f"Setting 'scan_policy': {name[:100]!r} is neither a severity nor a rule.",
-                hint="GET /api/allmende/v1/scan/rules lists the rules.",
-            )
-    return Policy(by_severity, by_rule)
+    try:
+        return policy_of_words(filter(None, (part.strip() for part in (text or "").split(","))))
+    except PolicyInvalid as error:
+        raise SettingsInvalid(f"Setting 'scan_policy': {error.message}", hint=error.hint) from error
 
 
 def policy_digest(policy: Policy) -> str:

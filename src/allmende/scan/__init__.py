@@ -6,6 +6,7 @@ from allmende.scan.failures import SECOND_OPINION, SECOND_OPINION_FAILED
 from allmende.scan.findings import Confidence, Finding, Rule, Severity
 from allmende.scan.hints import HINTS, name_hint
 from allmende.scan.isolation import Bounds, Scanner, ScannerUnavailable
+from allmende.scan.policy_words import PolicyInvalid, parse_policy
 from allmende.scan.repository import RepositoryFinding, examine_repository
 from allmende.scan.rule_set import READERS, RULE_SET, RULES, scan_source
 from allmende.scan.sarif import sarif
@@ -35,6 +36,7 @@ __all__ = [
     "Finding",
     "Limits",
     "Policy",
+    "PolicyInvalid",
     "Reference",
     "RepositoryFinding",
     "Rule",
@@ -46,6 +48,7 @@ __all__ = [
     "catalogue_page",
     "examine_repository",
     "name_hint",
+    "parse_policy",
     "sarif",
     "scan_source",
     "worst",
