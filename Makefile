@@ -53,7 +53,7 @@ format: .venvs/dev/.stamp  ## Put the sources into form
 ci: check test sample torch browser  ## All of the above and a bounded sample of everything else (under 30 minutes)
 	@$(MAKE) demo ONESHOT=1
 
-sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp  ## System and attack tests, slow ones, older clients
+sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp  ## System and attack tests, slow ones, older clients
 	@$(call some,$(DEV)/python -m pytest tests/system tests/attack -m "$(HERE)")
 	@$(call some,$(DEV)/python -m pytest tests/unit tests/integration tests/contract -m "(clients or slow) and $(HERE)")
 
@@ -73,7 +73,7 @@ all-tests: $(addprefix $(SHARDS)/,check unit integration contract system attack 
 $(SHARDS)/check:
 	@$(MAKE) check && mkdir -p $(@D) && touch $@
 
-$(SHARDS)/unit $(SHARDS)/integration $(SHARDS)/contract $(SHARDS)/system $(SHARDS)/attack: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp
+$(SHARDS)/unit $(SHARDS)/integration $(SHARDS)/contract $(SHARDS)/system $(SHARDS)/attack: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp
 	@$(call some,$(DEV)/python -m pytest tests/$(@F) -m "$(HERE)")
 	@mkdir -p $(@D) && touch $@
 

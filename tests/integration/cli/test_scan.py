@@ -359,6 +359,7 @@ class TestSecondOpinion:
         assert run(["scan", "model", "--second-opinion", "picklescan"]) == 4
         assert "picklescan is not installed" in capsys.readouterr().err
 
+    @pytest.mark.clients
     def test_the_real_one_agrees_about_a_plain_call(
         self,
         folder: Path,
