@@ -18,7 +18,7 @@ from pathlib import Path
 
 from allmende.scan.pickles.allow_list import Allowed, allowed, modern_name
 from allmende.scan.pickles.machine import Machine
-from allmende.scan.pickles.values import PLAIN, Global, Value
+from allmende.scan.pickles.values import PLAIN, Global, Node, Value
 from allmende.scan.scanning import Unreadable
 from allmende.scan.source import Source
 
@@ -50,6 +50,15 @@ class Recorder:
             self._use(callee, Allowed.CLASS if made else Allowed.CALL)
             if callee.path == "copyreg._reconstructor" and isinstance(arguments[0], Global):
                 self._use(arguments[0], Allowed.CLASS)
+
+    def computed_arguments(self, callee: Value, opcode: str, offset: int) -> None:
+        """Nothing that a library does."""
+
+    def held(self, function: Global, offset: int) -> None:
+        """Nothing that a library does."""
+
+    def filled(self, target: Node, offset: int) -> None:
+        """Items say nothing new."""
 
     def built(self, instance: Value, state: Value, offset: int) -> None:
         """States say nothing new."""

@@ -117,13 +117,14 @@ class Reader:
     """One format. `read` raises Unreadable or Malformed where the format is broken.
 
     Readers of the same `family` may open the same bytes without that being suspicious; the family `text`
-    goes with every other.
+    goes with every other. Those of the families that a format `carries` by its own rules may, too.
     """
 
     name: str
     family: str
     claims: Callable[[Probe], Claim]
     read: "Callable[[Source, Scan], None]"
+    carries: frozenset[str] = frozenset()
 
 
 class _Walk:
@@ -143,14 +144,19 @@ class _Walk:
         self.unread: dict[str, None] = {}
 
 
+Needs = Callable[[str, int], None]
+
+
 class Scan:
     """The scan of one stream of bytes: the file itself, or something inside it."""
 
-    def __init__(self, walk: _Walk, path: str, hint: str, depth: int) -> None:
+    def __init__(self, walk: _Walk, path: str, hint: str, depth: int, needs: "Needs | None" = None) -> None:
         self._walk = walk
         self.path = path
         self.hint = hint
         self.depth = depth
+        self.needs = needs
+        """Whom a reader tells of other parts of its container: the name of each, and the bytes it needs."""
 
     @property
     def budget(self) -> Budget:
@@ -199,15 +205,22 @@ class Scan:
             raise LimitReached("references", f"It refers to more than {_MAX_REFERENCES} other places.")
         references[Reference(kind, target, needs_bytes)] = None
 
-    def inside(self, name: str, source: Source, *, raw: bool = False, hint: str | None = None) -> None:
+    def inside(
+        self,
+        name: str,
+        source: Source,
+        *,
+        raw: bool = False,
+        hint: str | None = None,
+        needs: "Needs | None" = None,
+    ) -> None:
         """Scan what is inside under `name`. With `raw`, bytes that no reader knows are as they should be.
 
-        `hint` replaces what the name promises. Limits and unreadable parts end up as findings here, so that
-        the next part is still read.
+        `hint` replaces what the name promises; `needs` is told what it asks of its neighbours. Limits and
+        unreadable parts end up as findings here, so that the next part is still read.
         """
-        child = Scan(
-            self._walk, self._path_of(name), name_hint(name) if hint is None else hint, self.depth + 1
-        )
+        told = name_hint(name) if hint is None else hint
+        child = Scan(self._walk, self._path_of(name), told, self.depth + 1, needs)
         try:
             self.budget.descend(child.depth)
         except LimitReached as limit:
@@ -267,7 +280,8 @@ def _examine(source: Source, scan: Scan, *, raw: bool) -> None:
             by_content.append(reader)
         elif claim is Claim.NAME:
             by_name.append(reader)
-    families = sorted({reader.family for reader in by_content} - {"text"})
+    carried = frozenset().union(*(reader.carries for reader in by_content))
+    families = sorted({reader.family for reader in by_content} - {"text"} - carried)
     if len(families) > 1:
         scan.found(POLYGLOT, " + ".join(families))
     for reader in by_content:

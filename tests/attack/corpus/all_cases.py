@@ -9,7 +9,7 @@ from tests.attack.corpus.case import Case
 
 __all__ = ["all_cases"]
 
-_NO_CASES = frozenset({"all_cases", "case", "zoo"})
+_NO_CASES = frozenset({"all_cases", "case", "zoo", "zoo_objects"})
 
 
 def all_cases() -> Iterator[Case]:

@@ -89,12 +89,24 @@ def _secrets() -> Iterator[tuple[str, str]]:
     key = base64.b64encode(random.Random(15).randbytes(400)).decode()
     lines = "\n".join(key[at : at + 64] for at in range(0, len(key), 64))
     yield "private-key", f"-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----"
+    yield "wandb", "WANDB_API_KEY=" + _secret("0123456789abcdef", 40, 17)
+    yield "netrc", "machine api.wandb.ai login user password " + _secret("0123456789abcdef", 40, 18)
+    yield "kaggle-variable", "KAGGLE_KEY=" + _secret("0123456789abcdef", 32, 19)
+    yield "vault", "hvs." + _secret(mixed, 90, 20)
+    yield "xai", "xai-" + _secret(mixed, 80, 21)
+    yield "nvidia", "nvapi-" + _secret(mixed, 64, 22)
+    yield "openrouter", "sk-or-v1-" + _secret("0123456789abcdef", 64, 23)
+    yield "discord", f"TOKEN=M{_secret(mixed, 23, 24)}.{_secret(mixed, 6, 25)}.{_secret(mixed, 38, 26)}"
+    yield "database-dialect", "postgresql+psycopg2://svc:" + _secret(mixed, 20, 27) + "@db.example.org:5432/x"
+    yield "git-address", "https://oauth2:" + _secret(mixed, 20, 28) + "@git.internal.net/x.git"
     yield "database", "postgres://service:" + _secret(mixed, 20, 16) + "@db.internal.net:5432/x"
 
 
 PLACEHOLDERS = (
     "hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "sk-YOUR_API_KEY", "AKIAIOSFODNN7EXAMPLE", "ghp_" + "0" * 36, "token = <your token>",
     "sk-...", "hf_" + "a" * 34, "AIzaSyXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX", "postgres://user:password@localhost/db", "ghp_" + "A" * 36,
+    "postgres://user:password@db.example.com/x", "machine api.wandb.ai login user password <your key>", "WANDB_API_KEY=your_key",
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
 )  # fmt: skip
 
 
@@ -135,7 +147,14 @@ def _files() -> Iterator[tuple[str, str, str, Label, bytes]]:
         b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0F" + bytes(60),
     )
     yield "programs", "wasm", "x.wasm", "policy", b"\0asm\1\0\0\0" + bytes(20)
-    yield "programs", "java", "X.class", "policy", b"\xca\xfe\xba\xbe\0\0\0\x34" + bytes(40)
+    yield "programs", "java", "X.class", "policy", b"\xca\xfe\xba\xbe\0\0\0\x34\0\x10\x0a" + bytes(40)
+    yield (
+        "programs",
+        "java-disguised",
+        "vocab.txt",
+        "malicious",
+        b"\xca\xfe\xba\xbe\0\0\0\x34\0\x10\x0a" + bytes(40),
+    )
     yield (
         "programs",
         "macros",
@@ -173,6 +192,32 @@ def _files() -> Iterator[tuple[str, str, str, Label, bytes]]:
     for name, secret in _secrets():
         yield "secrets", name, "README.md", "policy", f"# Title\n\ntoken: {secret}\n".encode()
         yield "secrets-in-json", name, "config.json", "policy", json.dumps({"a": {"token": secret}}).encode()
+    kaggle = {"username": "me", "key": _secret("0123456789abcdef", 32, 30)}
+    yield "secrets-files", "kaggle", "kaggle.json", "policy", json.dumps(kaggle).encode()
+    auth = base64.b64encode(b"me:" + _secret(string.ascii_letters, 20, 31).encode()).decode()
+    yield (
+        "secrets-files",
+        "docker",
+        "config.json",
+        "policy",
+        json.dumps({"auths": {"r": {"auth": auth}}}).encode(),
+    )
+    told = b"Comment\0" + github_token(32).encode()
+    chunk = struct.pack(">I", len(told)) + b"tEXt" + told + bytes(4)
+    yield (
+        "secrets-files",
+        "png",
+        "x.png",
+        "policy",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17) + chunk + b"\0\0\0\0IEND\xaeB`\x82",
+    )
+    yield (
+        "secrets-files",
+        "key-of-a-table",
+        "x.json",
+        "benign",
+        json.dumps({"key": "d41d8cd98f00b204e9800998ecf8427e"}).encode(),
+    )
     for number, text in enumerate(PLACEHOLDERS):
         yield "secrets-quiet", str(number), "README.md", "benign", f"# Use\n\nexport TOKEN={text}\n".encode()
     symbol = struct.pack(">ii", 1, 9) + struct.pack(">i", 1) + b"x"

@@ -1,6 +1,8 @@
 """Programs and what looks like them: executables, Python files, secrets, and the harmless rest."""
 
 from allmende.scan.code import (
+    active_texts,
+    arrow,
     executables,
     inert,
     notebooks,
@@ -16,9 +18,10 @@ __all__ = ["READERS", "RULES"]
 
 READERS: tuple[Reader, ...] = (
     text_reader.READER, python_code.READER, notebooks.READER, executables.READER, *inert.READERS,
-    *serialised.READERS, r_objects.READER,
+    arrow.READER,
+    *serialised.READERS, r_objects.READER, active_texts.READER,
 )  # fmt: skip
 RULES = (
     *text_reader.RULES, *secrets.RULES, *python_code.RULES, *notebooks.RULES, *executables.RULES,
-    *inert.RULES, *serialised.RULES, *r_objects.RULES,
+    *inert.RULES, *arrow.RULES, *serialised.RULES, *r_objects.RULES, *active_texts.RULES,
 )  # fmt: skip

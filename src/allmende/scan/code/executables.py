@@ -68,10 +68,20 @@ DOCUMENT = Rule(
 )
 RULES = (DOCUMENT, NATIVE_CODE, DISGUISED, SELF_EXECUTING, BYTECODE, OFFICE_MACROS, SCRIPT)
 
-_OWN_HINTS: Final = frozenset({"", "native", "shell", "archive", "bytecode", "python"})
+_OWN_HINTS: Final = frozenset({"", "native", "shell", "launcher", "archive", "bytecode", "python"})
 _MACHO: Final = frozenset(
     (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
 )
+_SCRIPT_HINTS: Final = _OWN_HINTS | {"text", "table", "markup", "markdown", "notebook", "template"}
+"""A script may be shown as a text; under the name of weights, of data or of a configuration it hides."""
+_CAFEBABE: Final = b"\xca\xfe\xba\xbe"
+_FAT_HEADER_BYTES: Final = 28
+_MAX_ARCHITECTURES: Final = 40
+_CPU_KIND: Final = 0x00FFFFFF
+_CPU_KINDS: Final = frozenset((6, 7, 10, 11, 12, 13, 14, 15, 16, 18))
+_JAVA_VERSIONS: Final = range(45, 90)
+_CONSTANT_KINDS: Final = frozenset((1, *range(3, 13), *range(15, 21)))
+_PREVIEW: Final = 0xFFFF
 _PYC_AGES: Final = range(3000, 3700)
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAX_DIRECTORY_BYTES: Final = 64 * 1024 * 1024
@@ -88,9 +98,8 @@ def _kind(head: bytes, source: Source) -> tuple[str, Rule] | None:  # noqa: PLR0
         return "PE", NATIVE_CODE
     if head[:4] in _MACHO:
         return "Mach-O", NATIVE_CODE
-    if head.startswith(b"\xca\xfe\xba\xbe") and len(head) > 8:
-        fat = int.from_bytes(head[4:8], "big") < 40
-        return ("Mach-O (fat)", NATIVE_CODE) if fat else ("Java class", BYTECODE)
+    if head.startswith(_CAFEBABE):
+        return _kind_of_cafebabe(head, source)
     if head.startswith(b"\0asm\1\0\0\0"):
         return "WebAssembly", BYTECODE
     if head.startswith(b"dex\n03"):
@@ -104,6 +113,19 @@ def _kind(head: bytes, source: Source) -> tuple[str, Rule] | None:  # noqa: PLR0
     if head.startswith((b"#!/", b"#! /")):
         return "script", SCRIPT
     return None
+
+
+def _kind_of_cafebabe(head: bytes, source: Source) -> tuple[str, Rule] | None:
+    """Two formats begin so, and random bytes may: what follows must be sound for one of them."""
+    if len(head) < _FAT_HEADER_BYTES:
+        return None
+    count, kind, _, offset, size_bytes = struct.unpack_from(">5I", head, 4)
+    if 0 < count < _MAX_ARCHITECTURES and kind & _CPU_KIND in _CPU_KINDS:
+        inside = offset + size_bytes <= source.size_bytes and offset >= _FAT_HEADER_BYTES
+        return ("Mach-O (fat)", NATIVE_CODE) if inside else None
+    minor, major, constants = struct.unpack_from(">3H", head, 4)
+    sound = major in _JAVA_VERSIONS and constants > 1 and head[10] in _CONSTANT_KINDS
+    return ("Java class", BYTECODE) if sound and (minor < 4 or minor == _PREVIEW) else None
 
 
 def _has_macros(source: Source) -> bool:
@@ -137,8 +159,10 @@ def _read(source: Source, scan: Scan) -> None:
     if found is None:
         return
     name, rule = found
-    program = rule in (NATIVE_CODE, BYTECODE)
-    scan.found(DISGUISED if program and scan.hint not in _OWN_HINTS else rule, name, offset=0)
+    if rule is DOCUMENT and scan.hint == "macros":
+        name, rule = "macros", OFFICE_MACROS
+    own = {NATIVE_CODE: _OWN_HINTS, BYTECODE: _OWN_HINTS, SCRIPT: _SCRIPT_HINTS}.get(rule)
+    scan.found(rule if own is None or scan.hint in own else DISGUISED, name, offset=0)
 
 
 READER = Reader("executable", "executable", _claims, _read)

@@ -4,8 +4,11 @@ Claimed by their signature. That one of them is a second format at the same time
 """
 
 import struct
+import zlib
+from collections.abc import Iterator
 from typing import Final
 
+from allmende.scan.code.secrets import examine_secrets
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.scanning import Claim, Probe, Reader, Scan
 from allmende.scan.source import Source
@@ -31,18 +34,15 @@ MATLAB_OBJECT = Rule(
 RULES = (ACTIVE_DOCUMENT, MATLAB_OBJECT)
 
 _KINDS: Final = frozenset(
-    ("arrow", "arrow_stream", "avif", "bmp", "flac", "gif", "heic", "ico", "jpeg", "matroska", "mp3", "mp4",
+    ("avif", "bmp", "flac", "gif", "heic", "ico", "jpeg", "matroska", "mp3", "mp4",
      "ogg",
-     "parquet", "png", "sqlite", "tiff", "wav", "webp")
+     "png", "sqlite", "tiff", "wav", "webp")
 )  # fmt: skip
 _FONTS: Final = (b"OTTO\0", b"wOFF", b"wOF2", b"\0\1\0\0\0")
 _OTHERS: Final = {
     b"tree\n": "LightGBM",
     b"CBM1": "CatBoost",
     b"\xba\x16\x4f\x2f": "fastText",
-    b"lmgg": "ggml",
-    b"tjgg": "ggml",
-    b"fmgg": "ggml",
     b"SIMPLE  =": "FITS",
     b"CDF\x01": "NetCDF",
     b"CDF\x02": "NetCDF",
@@ -57,6 +57,9 @@ _OTHERS: Final = {
 _TABLE_MAGIC: Final = bytes.fromhex("57fb808b247547db")
 _PDF_ACTIONS: Final = (b"/JavaScript", b"/JS ", b"/JS(", b"/Launch", b"/OpenAction<</S/JavaScript")
 _BLOCK_BYTES: Final = 1024 * 1024
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_TEXT_CHUNKS: Final = frozenset((b"tEXt", b"zTXt", b"iTXt"))
+_MAX_CHUNKS: Final = 10_000
 
 
 def _known(probe: Probe) -> str | None:
@@ -99,8 +102,32 @@ def _claims(probe: Probe) -> Claim:
     return Claim.NONE if _known(probe) is None else Claim.CONTENT
 
 
-def _read(_source: Source, _scan: Scan) -> None:
-    """Nothing in it runs."""
+def _read(source: Source, scan: Scan) -> None:
+    """Nothing in it runs; texts of pictures may hold what nobody should read."""
+    if source.read_at(0, len(_PNG)) == _PNG:
+        for text in _texts_of_png(source):
+            examine_secrets(text, scan, "text of the picture")
+
+
+def _texts_of_png(source: Source) -> Iterator[str]:
+    """The chunks with texts, unpacked where they are short (PNG specification, 11.3.4)."""
+    position = len(_PNG)
+    for _ in range(_MAX_CHUNKS):
+        head = source.read_at(position, 8)
+        if len(head) < 8:
+            return
+        size_bytes, kind = struct.unpack(">I4s", head)
+        if kind in _TEXT_CHUNKS and size_bytes <= _BLOCK_BYTES:
+            data = source.read_at(position + 8, size_bytes)
+            yield data.decode("latin-1")
+            start = data.find(b"\x78")
+            if kind != b"tEXt" and start >= 0:
+                try:
+                    unpacked = zlib.decompressobj().decompress(data[start:], _BLOCK_BYTES)
+                except zlib.error:
+                    unpacked = b""
+                yield unpacked.decode("utf-8", "replace")
+        position += 12 + size_bytes
 
 
 def _pdf_claims(probe: Probe) -> Claim:

@@ -1,142 +1,37 @@
 """Python source: what it does when it is imported, and what it hides; parsed, never compiled to run.
 
-Code in a repository is ordinary and is noted. What acts as soon as the file is imported is another matter,
-and so is code that unpacks other code before it runs it.
+Code in a repository is ordinary and is noted. What acts as soon as the file is imported, or a model is loaded
+by it, is another matter, and so is code that unpacks other code before it runs it.
 """
 
 import ast
 import warnings
-from collections.abc import Iterator
 from typing import Final
 
-from allmende.scan.code.python_names import Names, text_of
-from allmende.scan.code.text_reader import text_of as read_text
-from allmende.scan.findings import Rule, Severity
+from allmende.scan.budget import LimitReached
+from allmende.scan.code.python_calls import EVALUATING, LOADERS, TEXT_RUNNERS, Calls, Moment, is_acting
+from allmende.scan.code.python_names import Names, parts_of
+from allmende.scan.code.python_rules import (
+    ACTS_AT_IMPORT,
+    DATASET_SCRIPT,
+    DISGUISED_SOURCE,
+    PYTHON_CODE,
+    REPLACES_LOADER,
+    RULES,
+    UNPARSED,
+)
+from allmende.scan.code.python_running import running_at_import, running_at_load
+from allmende.scan.code.python_source import DisguisedSource, decoded_source
+from allmende.scan.findings import Rule
 from allmende.scan.scanning import Claim, Probe, Reader, Scan
 from allmende.scan.source import Source
 
 __all__ = ["READER", "RULES", "examine_python"]
 
-PYTHON_CODE = Rule(
-    "python-code",
-    Severity.LOW,
-    "Python source",
-    "The repository brings a program. It runs where somebody imports it, or allows remote code.",
-    "Say in the card what it is for.",
-    "Inventory.",
-)
-ACTS_AT_IMPORT = Rule(
-    "python-acts-at-import",
-    Severity.CRITICAL,
-    "runs commands when it is imported",
-    "As soon as the file is imported, it starts programs, opens connections or deletes files.",
-    "Move what acts into functions that the user calls.",
-    "CWE-506: embedded malicious code.",
-)
-MAY_ACT_AT_IMPORT = Rule(
-    "python-active-import",
-    Severity.MEDIUM,
-    "does more than define when it is imported",
-    "Importing the file starts a known tool, evaluates text as code, or loads something over the network.",
-    "Move what acts into functions that the user calls.",
-    "CWE-829.",
-)
-HIDDEN_CODE = Rule(
-    "python-hidden-code",
-    Severity.CRITICAL,
-    "unpacks code and runs it",
-    "The program decodes, decompresses or downloads text or bytes and executes them: the code that runs "
-    "cannot be read in the file.",
-    "Publish the source as it is.",
-    "CWE-506, MITRE ATT&CK T1027: obfuscated files.",
-)
-RUNS_COMMANDS = Rule(
-    "python-runs-commands",
-    Severity.MEDIUM,
-    "starts a shell",
-    "A function of the program hands text to the system's shell or opens a raw connection.",
-    "Call what is needed directly.",
-    "CWE-78: OS command injection.",
-)
-DATASET_SCRIPT = Rule(
-    "dataset-script",
-    Severity.MEDIUM,
-    "a loader of data that runs as code",
-    "The dataset is built by this program, which runs on the reader's machine.",
-    "Publish the data as Parquet.",
-    "Hugging Face datasets, loading scripts (removed in version 4).",
-)
-UNPARSED = Rule(
-    "python-not-parsed",
-    Severity.LOW,
-    "Python source that cannot be parsed",
-    "The text is no program for Python 3; an import of it fails.",
-    "Correct the program, or rename the file.",
-    "Inventory.",
-)
-RULES = (PYTHON_CODE, ACTS_AT_IMPORT, MAY_ACT_AT_IMPORT, HIDDEN_CODE, RUNS_COMMANDS, DATASET_SCRIPT, UNPARSED)
-
 _MAX_NESTING: Final = 90
-_SHELL: Final = frozenset(
-    ("os.system", "os.popen", "os.popen2", "os.popen3", "posix.system", "nt.system", "pty.spawn",
-     "commands.getoutput",
-     "commands.getstatusoutput", "subprocess.getoutput", "subprocess.getstatusoutput", "os.posix_spawn",
-     "os.startfile",
-     "asyncio.create_subprocess_shell")
-)  # fmt: skip
-_PROGRAMS: Final = frozenset(
-    f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")
-) | frozenset(("asyncio.create_subprocess_exec",))
-_REPLACING: Final = tuple(f"os.{name}" for name in ("exec", "spawn"))
-_EVALUATING: Final = frozenset(
-    (
-        "exec",
-        "eval",
-        "builtins.exec",
-        "builtins.eval",
-        "execfile",
-        "runpy.run_path",
-        "runpy.run_module",
-        "code.InteractiveInterpreter",
-        "types.FunctionType",
-        "__builtins__.exec",
-        "__builtins__.eval",
-    )
-)
-_LOADING: Final = frozenset(
-    ("pickle.loads", "pickle.load", "marshal.loads", "dill.loads", "cloudpickle.loads", "_pickle.loads")
-)
-_NETWORK: Final = (
-    "urllib.request.urlopen", "urllib.request.urlretrieve", "urllib2.urlopen", "urllib.urlopen",
-    "requests.get", "requests.post",
-    "requests.put", "requests.request", "httpx.get", "httpx.post", "http.client.HTTPConnection",
-    "http.client.HTTPSConnection",
-    "socket.create_connection", "ftplib.FTP", "smtplib.SMTP",
-)  # fmt: skip
-_SOCKETS: Final = frozenset(("socket.socket", "socket.create_connection", "socket.fromfd"))
-_DELETING: Final = frozenset(("shutil.rmtree", "os.remove", "os.unlink", "os.rmdir", "os.removedirs"))
-_DECODING: Final = (
-    "base64.", "zlib.decompress", "gzip.decompress", "bz2.decompress", "lzma.decompress", "codecs.decode",
-    "marshal.loads",
-    "binascii.", "bytes.fromhex", "bytearray.fromhex", "urllib.request.urlopen", "requests.get",
-    "httpx.get", "rot13", "chr",
-)  # fmt: skip
-_KNOWN_TOOLS: Final = frozenset(
-    (
-        "git",
-        "nvidia-smi",
-        "which",
-        "uname",
-        "pip",
-        "hg",
-        "rocm-smi",
-        "nvcc",
-        "lscpu",
-        "python",
-        "gcc",
-        "ldconfig",
-    )
-)
+_MAX_PARTS: Final = 2_000_000
+_MAX_WITHIN: Final = 3
+"""Programs within texts of programs."""
 _BUILDERS: Final = (
     "GeneratorBasedBuilder",
     "ArrowBasedBuilder",
@@ -144,25 +39,114 @@ _BUILDERS: Final = (
     "BeamBasedBuilder",
     "BuilderConfig",
 )
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_ASKING: Final = frozenset(
+    ("hasattr", "getattr", "isinstance", "issubclass", "callable", "print", "id", "type", "inspect.signature",
+     "functools.wraps", "unittest.mock.patch", "mock.patch", "repr", "str", "setattr", "vars", "dir", "help")
+)  # fmt: skip
+"""What is given a function and does not call it."""
 
 
 def examine_python(text: str, scan: Scan, inside: str = "", *, imported: bool = True) -> None:
-    """Find what a program does. With `imported` its top level runs by itself, unlike a cell."""
+    """Find what a program does. With `imported` its top level runs by itself, unlike a cell.
+
+    Raises LimitReached for a program that is too large.
+    """
     tree = _parsed(text)
     if tree is None:
         scan.found(UNPARSED, inside=inside)
         return
-    names = Names(tree)
-    running = set(_running_at_import(tree)) if imported else set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            _examine_call(node, names, scan, inside, at_import=id(node) in running)
-        elif isinstance(node, ast.ClassDef):
-            for base in node.bases:
-                path = names.path(base) or ""
-                if path.rpartition(".")[2] in _BUILDERS:
-                    scan.found(DATASET_SCRIPT, path, detail=f"Line {node.lineno}.", inside=inside)
+    _Program(tree, scan, inside, None, imported=imported, depth=0).examine()
+
+
+class _Program:
+    """One program, or a text that another one runs."""
+
+    def __init__(
+        self, tree: ast.Module, scan: Scan, inside: str, outer: Names | None, *, imported: bool, depth: int
+    ) -> None:
+        self._scan = scan
+        self._inside = inside
+        self._depth = depth
+        self._parts = parts_of(tree)
+        if len(self._parts) > _MAX_PARTS:
+            raise LimitReached("program", f"The program has more than {_MAX_PARTS} parts.")
+        self._names = Names(self._parts, outer)
+        self._calls = Calls(self._parts, self._names)
+        classes = [node for node in self._parts if isinstance(node, ast.ClassDef)]
+        self._at_import = running_at_import(tree, classes, self._names) if imported else set()
+        self._at_load = running_at_load(tree, classes, self._names)
+
+    def examine(self) -> None:
+        """All nodes; each is judged by when it runs."""
+        for node in self._parts:
+            moment = self._moment(node)
+            if isinstance(node, ast.Call):
+                self._call(node, moment)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                if moment is Moment.IMPORT:
+                    self._handed_over(node.decorator_list)
+                if isinstance(node, ast.ClassDef):
+                    self._class(node)
+            elif isinstance(node, ast.Assign) and moment is Moment.IMPORT:
+                for target in node.targets:
+                    self._replaces(
+                        self._names.path(target) if isinstance(target, ast.Attribute) else None, node
+                    )
+
+    def _moment(self, node: ast.AST) -> Moment:
+        if id(node) in self._at_import:
+            return Moment.IMPORT
+        return Moment.LOAD if id(node) in self._at_load else Moment.LATER
+
+    def _found(self, rule: Rule, evidence: str, node: ast.stmt | ast.expr) -> None:
+        self._scan.found(rule, evidence, detail=f"Line {node.lineno}.", inside=self._inside)
+
+    def _call(self, node: ast.Call, moment: Moment) -> None:
+        found = self._calls.rule_of(node, moment)
+        if found is not None:
+            rule, path = found
+            shown = self._names.text(node.args[0]) if node.args else None
+            self._found(rule, path if shown is None else f"{path}({shown!r})", node)
+        path = self._names.path(node.func) or ""
+        if moment is not Moment.LATER and (path in EVALUATING or path in TEXT_RUNNERS):
+            self._text(node)
+        if moment is Moment.IMPORT and path not in _ASKING:
+            self._handed_over([*node.args, *(keyword.value for keyword in node.keywords)])
+        if moment is Moment.IMPORT and path == "setattr" and len(node.args) == 3:
+            name = self._names.text(node.args[1])
+            self._replaces(f"{self._names.path(node.args[0])}.{name}", node)
+
+    def _text(self, node: ast.Call) -> None:
+        """A program that is written out as a text."""
+        text = self._names.text(node.args[0]) if node.args else None
+        tree = _parsed(text) if text and self._depth < _MAX_WITHIN else None
+        if tree is not None:
+            inner = _Program(
+                tree, self._scan, self._inside, self._names, imported=True, depth=self._depth + 1
+            )
+            inner.examine()
+
+    def _handed_over(self, values: list[ast.expr]) -> None:
+        """Functions that start programs, given to what will call them."""
+        for value in values:
+            if isinstance(value, ast.Call) and self._names.path(value.func) not in {
+                "getattr",
+                "builtins.getattr",
+            }:
+                continue
+            for path in self._names.paths(value):
+                if is_acting(path):
+                    self._found(ACTS_AT_IMPORT, f"{path} is handed over", value)
+
+    def _replaces(self, path: str | None, node: ast.stmt | ast.expr) -> None:
+        if path in LOADERS:
+            self._found(REPLACES_LOADER, path, node)
+
+    def _class(self, node: ast.ClassDef) -> None:
+        for base in node.bases:
+            path = self._names.path(base) or ""
+            if path.rpartition(".")[2] in _BUILDERS:
+                self._found(DATASET_SCRIPT, path, node)
 
 
 def _parsed(text: str) -> ast.Module | None:
@@ -183,129 +167,6 @@ def _parsed(text: str) -> ast.Module | None:
         return None
 
 
-def _running_at_import(tree: ast.Module) -> Iterator[int]:
-    """The calls that an import runs: at the top level, and in functions of the file called from there."""
-    functions = {
-        node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    }
-    waiting: list[ast.AST] = [node for node in tree.body if not _only_as_program(node)]
-    entered: set[str] = set()
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Call):
-            yield id(node)
-            if isinstance(node.func, ast.Name) and node.func.id in functions and node.func.id not in entered:
-                entered.add(node.func.id)
-                waiting += functions[node.func.id].body
-        if isinstance(node, _FUNCTIONS):
-            # The body waits for a call; decorators and defaults do not.
-            waiting += [
-                *node.args.defaults,
-                *(default for default in node.args.kw_defaults if default is not None),
-            ]
-            waiting += [] if isinstance(node, ast.Lambda) else node.decorator_list
-            if isinstance(node, ast.Lambda):
-                waiting.append(node.body)
-        else:
-            waiting += ast.iter_child_nodes(node)
-
-
-def _only_as_program(node: ast.stmt) -> bool:
-    """`if __name__ == "__main__":` holds what an import leaves out."""
-    test = node.test if isinstance(node, ast.If) else None
-    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
-
-
-def _examine_call(node: ast.Call, names: Names, scan: Scan, inside: str, *, at_import: bool) -> None:
-    path = names.path(node.func)
-    if path is None:
-        return
-    rule = _rule_of(path, node, names, at_import=at_import)
-    if rule is not None:
-        shown = text_of(node.args[0]) if node.args else None
-        scan.found(
-            rule,
-            path if shown is None else f"{path}({shown!r})",
-            detail=f"Line {node.lineno}.",
-            inside=inside,
-        )
-
-
-def _rule_of(path: str, node: ast.Call, names: Names, *, at_import: bool) -> Rule | None:  # noqa: PLR0911
-    if path in _EVALUATING or path in _LOADING or path == "compile":
-        if _unpacks(node, names):
-            return HIDDEN_CODE
-        return MAY_ACT_AT_IMPORT if at_import and path in _EVALUATING and not _reads_version(node) else None
-    if path in _SHELL or path.startswith(_REPLACING):
-        return _shell_rule(node, at_import=at_import)
-    if path in _PROGRAMS:
-        if not at_import:
-            return RUNS_COMMANDS if _is_hostile(_command(node)) else None
-        return MAY_ACT_AT_IMPORT if _program(node) in _KNOWN_TOOLS else ACTS_AT_IMPORT
-    if path in _SOCKETS:
-        return ACTS_AT_IMPORT if at_import else RUNS_COMMANDS if path == "socket.fromfd" else None
-    if path in _NETWORK or path in _LOADING:
-        return MAY_ACT_AT_IMPORT if at_import else None
-    if path in _DELETING and at_import:
-        return ACTS_AT_IMPORT
-    if path in {"ctypes.CDLL", "ctypes.cdll.LoadLibrary", "ctypes.WinDLL"} and at_import:
-        return MAY_ACT_AT_IMPORT if node.args and text_of(node.args[0]) is not None else None
-    return None
-
-
-def _shell_rule(node: ast.Call, *, at_import: bool) -> Rule | None:
-    command = text_of(node.args[0]) if node.args else ""
-    if command in {"", "cls", "clear", "color"}:
-        return None  # how programs wake up the colours of a Windows console
-    return ACTS_AT_IMPORT if at_import else RUNS_COMMANDS
-
-
-def _command(node: ast.Call) -> str:
-    """The command line, as far as it is written there."""
-    first = node.args[0] if node.args else None
-    if isinstance(first, (ast.List, ast.Tuple)):
-        return " ".join(text_of(item) or "" for item in first.elts)
-    return (text_of(first) or "") if first is not None else ""
-
-
-def _program(node: ast.Call) -> str:
-    words = _command(node).split()
-    return words[0] if words else ""
-
-
-def _is_hostile(command: str) -> bool:
-    """Words that only commands of attackers put together."""
-    hostile = (
-        "/dev/tcp/", "bash -i", "sh -i", "nc -e", "| sh", "|sh", "| bash", "|bash", "rm -rf /", "crontab",
-        "authorized_keys", "powershell -e", "mkfifo /tmp", "chmod +x /tmp",
-    )  # fmt: skip
-    return any(word in command for word in hostile)
-
-
-def _unpacks(node: ast.Call, names: Names) -> bool:
-    """Whether the argument is made by decoding, decompressing or downloading."""
-    for argument in node.args:
-        for inner in ast.walk(argument):
-            if isinstance(inner, ast.Call):
-                path = names.path(inner.func) or (
-                    inner.func.attr if isinstance(inner.func, ast.Attribute) else ""
-                )
-                if path.startswith(_DECODING) or path.endswith(
-                    ("b64decode", "fromhex", "decompress", "unhexlify")
-                ):
-                    return True
-    return False
-
-
-def _reads_version(node: ast.Call) -> bool:
-    """`exec(open("version.py").read())`, as setup scripts have it."""
-    return any(
-        isinstance(inner, ast.Attribute) and inner.attr in {"read", "read_text"}
-        for argument in node.args
-        for inner in ast.walk(argument)
-    )
-
-
 def _claims(probe: Probe) -> Claim:
     shebang = probe.head.startswith(b"#!") and b"python" in probe.head[:80].split(b"\n", 1)[0]
     return Claim.NAME if probe.hint == "python" or shebang else Claim.NONE
@@ -314,7 +175,15 @@ def _claims(probe: Probe) -> Claim:
 def _read(source: Source, scan: Scan) -> None:
     """Note the program, and what it does."""
     scan.found(PYTHON_CODE)
-    examine_python(read_text(source, scan), scan)
+    limit = scan.budget.limits.text_bytes
+    if source.size_bytes > limit:
+        raise LimitReached("text", f"A text has more than {limit} bytes.")
+    try:
+        text = decoded_source(source.read_at(0, source.size_bytes))
+    except DisguisedSource as disguised:
+        scan.found(DISGUISED_SOURCE, disguised.encoding)
+        return
+    examine_python(text, scan)
 
 
 READER = Reader("python", "text", _claims, _read)

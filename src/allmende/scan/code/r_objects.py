@@ -4,7 +4,7 @@ A promise is evaluated as soon as the loaded object is touched; so a file of dat
 data. Formulas and calls are ordinary in fitted models and do nothing by themselves.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from allmende.scan.budget import LimitReached
 from allmende.scan.findings import Rule, Severity
@@ -44,30 +44,47 @@ _MAX_ITEMS: Final = 5_000_000
 _NULLS: Final = frozenset((254, 253, 252, 251, 250, 242, 241))
 _PAIRS: Final = frozenset((2, 3, 5, 6, 17, 239, 240))
 _VECTORS: Final = {10: 4, 13: 4, 14: 8, 15: 16, 24: 1}
+_COMPLEX: Final = 15
+_MISSING: Final = -(2**31)
+_LINE_BYTES: Final = 256
+_MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+_STARTS: Final = (
+    b"X\n\0\0\0\2", b"X\n\0\0\0\3", b"A\n2\n", b"A\n3\n", b"B\n\2\0\0\0", b"B\n\3\0\0\0",
+    b"B\n\0\0\0\2", b"B\n\0\0\0\3",
+)  # fmt: skip
 _LISTS: Final = frozenset((16, 19, 20))
 _HAS_ATTRIBUTES, _HAS_TAG = 0x200, 0x400
 
 
 class _Walker:
-    """Walks one serialised object in the binary big-endian form."""
+    """Walks one serialised object in a binary form, with its numbers in either order."""
 
     def __init__(self, source: Source, scan: Scan, position: int) -> None:
         self._source = source
         self._scan = scan
         self._position = position
         self._items = 0
+        self._order: Literal["big", "little"] = "big"
 
     def walk(self) -> None:
         """The header, then the object. Raises Unreadable, LimitReached."""
-        if self._take(2) != b"X\n":
-            raise Unreadable("Only the binary form of R's serialisation is read.", self._position)
+        self._order = "little" if self._take(2) == b"B\n" else "big"
         version = self._number()
         if version not in (2, 3):
             raise Unreadable(f"The serialisation has the version {version}.", self._position)
-        self._skip(8)
+        self._numbers(2)
         if version == 3:
-            self._skip(self._number())
+            self._text(self._number())
         self._item(0)
+
+    def _numbers(self, count: int) -> None:
+        self._skip(4 * count)
+
+    def _text(self, length: int) -> None:
+        self._skip(max(0, length))
+
+    def _values(self, kind: int, count: int) -> None:
+        self._skip(count * _VECTORS[kind])
 
     def _take(self, count: int) -> bytes:
         data = self._source.read_at(self._position, count)
@@ -82,7 +99,7 @@ class _Walker:
         self._position += count
 
     def _number(self) -> int:
-        return int.from_bytes(self._take(4), "big", signed=True)
+        return int.from_bytes(self._take(4), self._order, signed=True)
 
     def _length(self) -> int:
         length = self._number()
@@ -114,14 +131,13 @@ class _Walker:
             return
         if kind == 255:
             if flags >> 8 == 0:
-                self._skip(4)
+                self._numbers(1)
         elif kind == 1:
             self._item(depth + 1)
         elif kind == 9:
-            length = self._number()
-            self._skip(max(0, length))
+            self._text(self._number())
         elif kind in _VECTORS:
-            self._skip(self._length() * _VECTORS[kind])
+            self._values(kind, self._length())
             self._attributes(flags, depth)
         elif kind in _LISTS:
             for _ in range(self._length()):
@@ -143,17 +159,17 @@ class _Walker:
 
     def _special(self, kind: int, flags: int, depth: int) -> None:
         if kind == 4:
-            self._skip(4)
+            self._numbers(1)
             for _ in range(4):
                 self._item(depth + 1)
         elif kind in (249, 248, 247):
             if kind == 247:
                 self._scan.found(POINTER, "persistent name", offset=self._position)
-            self._skip(4)
+            self._numbers(1)
             for _ in range(self._length()):
                 self._item(depth + 1)
         elif kind in (7, 8):
-            self._skip(self._number())
+            self._text(self._number())
         elif kind == 238:
             for _ in range(3):
                 self._item(depth + 1)
@@ -167,15 +183,52 @@ class _Walker:
             raise Unreadable(f"There is no object of the kind {kind}.", self._position)
 
 
+class _TextWalker(_Walker):
+    """Walks the form in which each number and each text stands on a line of its own."""
+
+    def _number(self) -> int:
+        line = self._line()
+        try:
+            return _MISSING if line == b"NA" else int(line)
+        except ValueError:
+            raise Unreadable("A number of the R object is none.", self._position) from None
+
+    def _numbers(self, count: int) -> None:
+        for _ in range(count):
+            self._line()
+
+    def _text(self, length: int) -> None:
+        if length >= 0:
+            self._line()
+
+    def _values(self, kind: int, count: int) -> None:
+        lines = count * (2 if kind == _COMPLEX else 1)
+        if not 0 <= lines <= self._source.size_bytes:
+            raise Unreadable("An object is longer than the file.", self._position)
+        self._numbers(lines)
+
+    def _line(self) -> bytes:
+        """The next line. Raises Unreadable at the end, and for one that is too long."""
+        line = b""
+        while not line.endswith(b"\n"):
+            more = self._source.read_at(self._position + len(line), _LINE_BYTES)
+            end = more.find(b"\n")
+            line += more if end < 0 else more[: end + 1]
+            if not more or len(line) > _MAX_LINE_BYTES:
+                raise Unreadable("The data end inside an object.", self._position)
+        self._position += len(line)
+        return line.strip()
+
+
 def _start(head: bytes) -> int | None:
     """Where the serialisation begins: behind the name of the format of a workspace, or at once."""
-    if head.startswith((b"RDX2\n", b"RDX3\n")):
+    if head.startswith((b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n", b"RDB2\n", b"RDB3\n")):
         return 5
-    return 0 if head.startswith((b"X\n\0\0\0\2", b"X\n\0\0\0\3")) else None
+    return 0 if head.startswith(_STARTS) else None
 
 
 def _claims(probe: Probe) -> Claim:
-    if _start(probe.head) is not None or probe.head.startswith((b"RDA2\n", b"RDA3\n")):
+    if _start(probe.head) is not None:
         return Claim.CONTENT
     return Claim.NAME if probe.hint == "r" else Claim.NONE
 
@@ -184,8 +237,9 @@ def _read(source: Source, scan: Scan) -> None:
     """Walk the object. Raises Unreadable, LimitReached."""
     start = _start(source.read_at(0, 16))
     if start is None:
-        raise Unreadable("Only the binary form of R's serialisation is read.")
-    _Walker(source, scan, start).walk()
+        raise Unreadable("There is no serialisation of R at the beginning.")
+    in_lines = source.read_at(start, 2) in (b"A\n", b"A\r")
+    (_TextWalker if in_lines else _Walker)(source, scan, start).walk()
 
 
 READER = Reader("r", "r", _claims, _read)

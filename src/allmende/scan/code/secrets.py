@@ -4,6 +4,8 @@ A shape counts only as a whole: prefix, alphabet, length, and a checksum where t
 people write in place of a secret stay quiet. The texts are looked through once for each fixed beginning.
 """
 
+import base64
+import binascii
 import math
 import re
 import zlib
@@ -36,6 +38,10 @@ _PLACEHOLDER: Final = re.compile(
     r"(?i)x{4,}|\*{3,}|\.{3}|0{6,}|1234567|abcdef|example|placeholder|your|changeme|dummy|fake|redacted|sample|"
     r"insert|replace|<|>|\$\{|\{\{|%\(|test"
 )
+_COMMON: Final = re.compile(r"(?i)pass|secret|postgres|root|admin|token|key|user|mysql|redis|\$|%|\{")
+_PASSWORD_BITS: Final = 2.9
+_GIVEN: Final = r"\w{0,20}[\"']?\s{0,5}[=:]\s{0,5}[\"']?"
+"""What stands between a name and its value."""
 _WORD: Final = re.compile(r"[A-Za-z0-9_]")
 
 
@@ -60,6 +66,21 @@ def _has_crc(text: str) -> bool:
         value, digit = divmod(value, 62)
         made = digits[digit] + made
     return made.rjust(6, "0") == told
+
+
+def _is_pair(text: str) -> bool:
+    """What Docker stores is a name and a password in base 64."""
+    told = re.search(r'"([A-Za-z0-9+/=]{16,})"$', text)
+    try:
+        name, colon, password = base64.b64decode(told[1] if told else "", validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return False
+    return bool(name and colon and password) and name.isascii()
+
+
+def _is_of_somebody(text: str) -> bool:
+    """Not the token by which everybody explains what such tokens are."""
+    return "eyJzdWIiOiIxMjM0NTY3ODkw" not in text
 
 
 def _shape(kind: str, start: str, rest: str, is_sound: Callable[[str], bool] | None = None) -> _Shape:
@@ -109,11 +130,35 @@ _SHAPES: Final = (
     _shape("private key", "-----BEGIN ",
            r"(?:RSA |EC |DSA |OPENSSH |ENCRYPTED )?PRIVATE KEY-----(?:\\n|\s)+[A-Za-z0-9+/=]{40}"),
     _shape("private key", "-----BEGIN PGP PRIVATE KEY BLOCK", r"-----"),
-    *(_shape("password in an address", start, r"[A-Za-z0-9_.-]{1,40}:[^\s:@/'\"]{8,80}@[A-Za-z0-9.-]{4,80}")
-      for start in ("postgres://", "postgresql://", "mysql://", "mongodb://", "mongodb+srv://", "redis://", "amqp://")),
+    *(_shape("password in an address", start, r"[A-Za-z0-9_.-]{0,40}:[^\s:@/'\"]{8,80}@[A-Za-z0-9.-]{4,80}")
+      for start in ("postgres://", "postgresql://", "mysql://", "mongodb://", "mongodb+srv://", "redis://",
+                    "rediss://", "amqp://", "amqps://", "postgresql+psycopg2://", "postgresql+asyncpg://",
+                    "postgresql+psycopg://", "mysql+pymysql://", "mssql+pyodbc://", "clickhouse://",
+                    "snowflake://", "mariadb://")),
+    *(_shape("password in an address", start, r"[A-Za-z0-9_.-]{1,60}:[^\s:@/'\"]{16,120}@[A-Za-z0-9.-]{4,80}")
+      for start in ("https://", "http://", "ftp://")),
+    _shape("Weights & Biases key", "WANDB_API_KEY", rf"{_GIVEN}[0-9a-f]{{40}}(?![0-9a-zA-Z])"),
+    _shape("Weights & Biases key", "wandb.login(", r"\s{0,5}(?:key\s{0,5}=\s{0,5})?[\"'][0-9a-f]{40}[\"']"),
+    _shape("stored password", "machine ",
+           r"[\w.-]{3,80}\s{1,40}login\s{1,40}\S{1,60}\s{1,40}password\s{1,40}\S{8,120}"),
+    _shape("Kaggle key", '"username"',
+           r'\s{0,5}:\s{0,5}"[^"\n]{1,60}",\s{0,10}"key"\s{0,5}:\s{0,5}"[0-9a-f]{32}"'),
+    _shape("Kaggle key", "KAGGLE_KEY", rf"{_GIVEN}[0-9a-f]{{32}}(?![0-9a-zA-Z])"),
+    _shape("Vault token", "hvs.", r"[A-Za-z0-9_-]{24,200}"),
+    _shape("Vault token", "hvb.", r"[A-Za-z0-9_-]{100,300}"),
+    _shape("Docker credential", '"auth"', r'\s{0,5}:\s{0,5}"[A-Za-z0-9+/]{16,200}={0,2}"'),
+    _shape("xAI key", "xai-", r"[A-Za-z0-9]{70,100}(?![A-Za-z0-9])"),
+    _shape("NVIDIA key", "nvapi-", r"[A-Za-z0-9_-]{60,80}(?![A-Za-z0-9_-])"),
+    _shape("OpenRouter key", "sk-or-v1-", r"[0-9a-f]{64}(?![0-9a-zA-Z])"),
+    *(_shape("Discord token", start, rf"{_GIVEN}[MNO][\w-]{{23,27}}\.[\w-]{{6}}\.[\w-]{{27,45}}(?![\w-])")
+      for start in ("TOKEN", "token", "Token")),
+    *(_shape("Discord token", start, r"[\"'][MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,45}[\"']")
+      for start in ("bot.run(", "client.run(")),
 )  # fmt: skip
-_CHECKED = {"GitHub token": _has_crc}
-_UNMEASURED: Final = frozenset({"private key", "password in an address"})
+_CHECKED = {"GitHub token": _has_crc, "Docker credential": _is_pair, "JSON web token": _is_of_somebody}
+_UNMEASURED: Final = frozenset({"private key", "password in an address", "stored password"})
+_ANYWHERE: Final = frozenset({"Telegram token", "Discord token"})
+"""Shapes whose beginning may stand behind other letters."""
 
 
 def examine_secrets(text: str, scan: Scan, inside: str = "") -> None:
@@ -124,7 +169,7 @@ def examine_secrets(text: str, scan: Scan, inside: str = "") -> None:
         while position >= 0 and found < _MAX_FOUND:
             match = shape.pattern.match(text, position, position + _MAX_SHAPE_CHARS)
             before = text[position - 1 : position]
-            free = not _WORD.match(before) or shape.kind == "Telegram token"
+            free = not _WORD.match(before) or shape.kind in _ANYWHERE
             if match is not None and free and _is_real(shape, match[0]):
                 line = text.count("\n", 0, position) + 1
                 scan.found(SECRET, f"{shape.kind} {masked(match[0])}", detail=f"Line {line}.", inside=inside)
@@ -135,6 +180,13 @@ def examine_secrets(text: str, scan: Scan, inside: str = "") -> None:
 def _is_real(shape: _Shape, value: str) -> bool:
     """Whether the value is no placeholder, and as random as such values are."""
     body = value[len(shape.start) :]
+    if shape.kind in {"password in an address", "stored password"}:
+        password = (
+            re.split(r"\s", value)[-1]
+            if shape.kind == "stored password"
+            else body.split("@")[0].split(":")[-1]
+        )
+        return _is_password(password)
     if shape.kind in _UNMEASURED:
         return _PLACEHOLDER.search(body) is None and not re.search(
             r"(?i):(?:password|passwd|pass|secret|postgres|root|admin)\w?@", value
@@ -143,6 +195,15 @@ def _is_real(shape: _Shape, value: str) -> bool:
         return False
     check = _CHECKED.get(shape.kind)
     return check is None or shape.start == "github_pat_" or check(value)
+
+
+def _is_password(text: str) -> bool:
+    """Whether it is as random as passwords of machines are; what people write in examples is not."""
+    return (
+        _PLACEHOLDER.search(text) is None
+        and _COMMON.search(text) is None
+        and _entropy(text) >= _PASSWORD_BITS
+    )
 
 
 def _entropy(text: str) -> float:

@@ -6,6 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from allmende.formats import JsonValue
+from allmende.scan.configs.config_pickles import (
+    FILTER_KEYS,
+    SERIALIZED_KEY,
+    examine_filters,
+    examine_serialized,
+)
 from allmende.scan.configs.config_rules import (
     CUSTOM_CODE,
     EXTENSION_LIBRARY,
@@ -14,13 +20,17 @@ from allmende.scan.configs.config_rules import (
     OBJECT_TAG,
     OUTSIDE_LABEL,
     OUTSIDE_PATH,
+    REFUSED_TARGET,
     REMOTE_KERNEL,
     UNKNOWN_TARGET,
 )
-from allmende.scan.configs.targets import is_dotted, rule_of_target
+from allmende.scan.configs.named_files import examine_named_files
+from allmende.scan.configs.targets import is_dotted, is_own_module, rule_of_target
+from allmende.scan.configs.text_growth import replaced_growth
 from allmende.scan.containers.member_paths import is_outside
 from allmende.scan.graphs.keras_config import examine_keras_config, is_keras_config
-from allmende.scan.scanning import Scan
+from allmende.scan.pickles.allow_list import is_standard_library
+from allmende.scan.scanning import LIMIT_REACHED, Scan
 from allmende.scan.templates import examine_template, is_template_key
 
 __all__ = ["examine_config"]
@@ -67,6 +77,19 @@ _TARGET_KEYS: Final = frozenset(
 )
 _LOOSE_TARGET_KEYS: Final = frozenset(("target", "cls", "class", "callable", "factory"))
 _INSTALL_KEYS: Final = frozenset(("preinstall", "install", "postinstall", "prepare", "prepublish"))
+_MAX_GROWTH: Final = 10_000
+_ADAPTED_LIBRARIES: Final = frozenset(
+    (
+        "transformers",
+        "diffusers",
+        "peft",
+        "sentence_transformers",
+        "timm",
+        "torch",
+        "torchvision",
+        "open_clip",
+    )
+)
 _PIPELINE_LIBRARIES: Final = frozenset(
     ("diffusers", "transformers", "onnxruntime", "optimum", "peft", "k_diffusion", "stable_diffusion",
      "paint_by_example",
@@ -86,13 +109,15 @@ _PIPELINE_LIBRARIES: Final = frozenset(
 _KEYS: Final = (
     _FILE_KEYS | _MAP_KEYS | _LIBRARY_KEYS | _KERNEL_KEYS | _OBJECT_KEYS | _TARGET_KEYS | _LOOSE_TARGET_KEYS
 ) | {"auto_map", "custom_pipelines", "trust_remote_code", "special_tokens_map_file", "attn_implementation",
-     "_attn_implementation"}  # fmt: skip
+     "_attn_implementation", "auto_mapping", SERIALIZED_KEY, *FILTER_KEYS}  # fmt: skip
 
 
 def examine_config(value: JsonValue, scan: Scan) -> None:
     """Find what a configuration makes its loader do. `value` is bounded in depth already."""
-    if is_keras_config(value):
-        examine_keras_config(value, scan)
+    topology = value.get("modelTopology") if isinstance(value, dict) else None  # of TensorFlow.js
+    for config in (value, topology, topology.get("model_config") if isinstance(topology, dict) else None):
+        if is_keras_config(config):
+            examine_keras_config(config, scan)
     _examine_document(value, scan)
     for path, key, inner, owner in _pairs(value):
         _examine_pair(path, key, inner, owner, scan)
@@ -151,6 +176,10 @@ def _examine_pair(path: str, key: str, value: JsonValue, owner: Mapping[str, Jso
         _examine_code_map(value, scan, path)
     elif key == "trust_remote_code" and value is True:
         scan.found(CUSTOM_CODE, "trust_remote_code", inside=path)
+    elif key == SERIALIZED_KEY:
+        examine_serialized(value, scan, path)
+    elif key in FILTER_KEYS:
+        examine_filters(value, scan, path)
     elif key in _MAP_KEYS and isinstance(value, dict):
         _examine_map(value, scan, path)
     elif key in _FILE_KEYS or key == "special_tokens_map_file":
@@ -158,6 +187,7 @@ def _examine_pair(path: str, key: str, value: JsonValue, owner: Mapping[str, Jso
             _examine_path(key, text, scan, path)
     elif key in _TARGET_KEYS or (key in _LOOSE_TARGET_KEYS and ({"params", "kwargs", "args"} & owner.keys())):
         _examine_target(value, scan, path, loose=key in _LOOSE_TARGET_KEYS)
+        _examine_pipeline_code(value, owner, scan, path)
     elif key in _OBJECT_KEYS and (key not in _ONLY_WITH_OBJECT or "py/object" in owner):
         scan.found(OBJECT_TAG, f"{key}: {value}", inside=path)
     elif key in _LIBRARY_KEYS and any(_LIBRARY.search(text) for text in _texts(value)):
@@ -215,16 +245,31 @@ def _examine_path(key: str, text: str, scan: Scan, path: str) -> None:
         scan.found(OUTSIDE_PATH, text, inside=path)
 
 
+def _examine_pipeline_code(target: JsonValue, owner: Mapping[str, JsonValue], scan: Scan, path: str) -> None:
+    if "custom_pipeline" in owner:
+        scan.found(REFUSED_TARGET, f"{target} with custom_pipeline", inside=path)
+
+
+def _examine_auto_mapping(value: JsonValue, scan: Scan, path: str) -> None:
+    """The class that an adapter is put onto, and the module that is imported for it."""
+    library = value.get("parent_library") if isinstance(value, dict) else None
+    if isinstance(library, str) and library.partition(".")[0] not in _ADAPTED_LIBRARIES:
+        scan.found(CUSTOM_CODE, library, inside=path)
+
+
 def _examine_target(value: JsonValue, scan: Scan, path: str, *, loose: bool) -> None:
     if not isinstance(value, str) or (loose and not is_dotted(value)):
         return
-    rule = rule_of_target(value, loose=loose)
+    own_module = path.endswith("loader_module") and value.isidentifier() and is_own_module(value)
+    rule = UNKNOWN_TARGET if own_module else rule_of_target(value, loose=loose)
     if rule is not None:
         scan.found(rule, value, inside=path)
 
 
 def _examine_kernels(path: str, key: str, value: JsonValue, scan: Scan) -> None:
-    if key in {"attn_implementation", "_attn_implementation"} and isinstance(value, str) and "/" in value:
+    if key == "auto_mapping":
+        _examine_auto_mapping(value, scan, path)
+    elif key in {"attn_implementation", "_attn_implementation"} and isinstance(value, str) and "/" in value:
         scan.found(REMOTE_KERNEL, value, inside=path)
     elif key in _KERNEL_KEYS and value and (value is True or "/" in "".join(_texts(value))):
         scan.found(REMOTE_KERNEL, f"{key}: {value}", inside=path)
@@ -237,14 +282,21 @@ def _examine_document(value: JsonValue, scan: Scan) -> None:
         if "name" in value and isinstance(scripts, dict):
             for name in sorted(_INSTALL_KEYS & scripts.keys() - {"prepare"}):
                 scan.found(INSTALL_SCRIPT, f"{name}: {scripts[name]}", inside=f"scripts.{name}")
-        if "_diffusers_version" in value:
+        if "_diffusers_version" in value or "_class_name" in value:
             _examine_pipeline(value, scan)
+        examine_named_files(value, scan)
+        for part in ("normalizer", "decoder"):
+            if "model" in value and replaced_growth(value.get(part)) > _MAX_GROWTH:
+                scan.found(LIMIT_REACHED, f"{part} that lengthens texts", inside=part)
     elif (
         isinstance(value, list)
         and value
         and all(isinstance(item, dict) and {"idx", "type"} <= item.keys() for item in value)
     ):
         for number, item in enumerate(value):
+            place = item.get("path") if isinstance(item, dict) else None
+            if isinstance(place, str) and (is_outside(place) or _URL.match(place)):
+                scan.found(OUTSIDE_PATH, place, inside=f"{number}.path")
             kind = item.get("type") if isinstance(item, dict) else None
             if isinstance(kind, str) and not kind.startswith("sentence_transformers."):
                 rule = rule_of_target(kind) or UNKNOWN_TARGET
@@ -256,7 +308,9 @@ def _examine_pipeline(value: Mapping[str, JsonValue], scan: Scan) -> None:
     for name, part in value.items():
         if isinstance(part, list) and len(part) == 2 and all(isinstance(item, str) for item in part):
             library = str(part[0])
-            if library.partition(".")[0] not in _PIPELINE_LIBRARIES:
+            if is_standard_library(library.partition(".")[0]):
+                scan.found(REFUSED_TARGET, f"{name}: {library}.{part[1]}", inside=name)
+            elif library.partition(".")[0] not in _PIPELINE_LIBRARIES:
                 scan.found(CUSTOM_CODE, f"{name}: {library}.{part[1]}", inside=name)
     kind = value.get("_class_name")
     if isinstance(kind, list) and kind and isinstance(kind[0], str):

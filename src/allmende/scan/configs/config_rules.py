@@ -4,7 +4,8 @@ from allmende.scan.findings import Rule, Severity
 
 __all__ = [
     "ALIAS_GROWTH", "CUSTOM_CODE", "EXTENSION_LIBRARY", "FOREIGN_CODE", "INSTALL_SCRIPT", "NAMED_CLASS",
-    "OBJECT_TAG", "OUTSIDE_LABEL", "OUTSIDE_PATH", "REFUSED_TARGET", "REMOTE_KERNEL", "REPEATED_KEY", "RULES",
+    "OBJECT_TAG", "OUTSIDE_LABEL", "OUTSIDE_PATH", "PICKLED_DATA",
+    "REFUSED_TARGET", "REMOTE_KERNEL", "REPEATED_KEY", "RULES",
     "SPECIAL_NUMBER", "UNKNOWN_TARGET", "YAML_TAG", "YAML_UNKNOWN_TAG",
 ]  # fmt: skip
 
@@ -58,6 +59,14 @@ OBJECT_TAG = Rule(
     "The JSON is of a kind that programs turn back into objects, calling functions on the way (jsonpickle).",
     "Publish plain data.",
     "jsonpickle documentation: insecure, like pickle.",
+)
+PICKLED_DATA = Rule(
+    "config-pickled-data",
+    Severity.MEDIUM,
+    "says that the data are pickles",
+    "The program that reads this loads parts of the data with pickle, which runs whatever they say.",
+    "Write the data with a codec of texts or numbers.",
+    "numcodecs documentation, Pickle; stable-baselines3 documentation, saving.",
 )
 CUSTOM_CODE = Rule(
     "config-custom-code",
@@ -140,7 +149,8 @@ SPECIAL_NUMBER = Rule(
     "RFC 8259, section 6.",
 )
 RULES = (
-    OUTSIDE_PATH, OUTSIDE_LABEL, REFUSED_TARGET, UNKNOWN_TARGET, NAMED_CLASS, OBJECT_TAG, CUSTOM_CODE,
+    OUTSIDE_PATH, OUTSIDE_LABEL, REFUSED_TARGET, UNKNOWN_TARGET, NAMED_CLASS, OBJECT_TAG,
+    PICKLED_DATA, CUSTOM_CODE,
     FOREIGN_CODE,
     REMOTE_KERNEL, EXTENSION_LIBRARY, INSTALL_SCRIPT, YAML_TAG, YAML_UNKNOWN_TAG, ALIAS_GROWTH, REPEATED_KEY,
     SPECIAL_NUMBER,

@@ -12,7 +12,7 @@ from typing import Final
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.scanning import Scan
 
-__all__ = ["RULES", "Layout", "Role", "layout_of"]
+__all__ = ["RULES", "SHORT_STORAGE", "Layout", "Role", "layout_of"]
 
 SERVED_CODE = Rule(
     "archive-served-code",
@@ -30,7 +30,16 @@ NATIVE_MODEL = Rule(
     "Publish the exported program without compiled parts.",
     "PyTorch documentation, AOTInductor.",
 )
-RULES = (SERVED_CODE, NATIVE_MODEL)
+SHORT_STORAGE = Rule(
+    "torch-short-storage",
+    Severity.HIGH,
+    "a storage is shorter than it is told to be",
+    "The object asks for more bytes of a storage than the archive holds: loading it fails, or takes memory "
+    "that is not there.",
+    "Save the file again.",
+    "torch.serialization; CWE-130: inconsistent length.",
+)
+RULES = (SERVED_CODE, NATIVE_MODEL, SHORT_STORAGE)
 
 
 @dataclass(frozen=True, slots=True)

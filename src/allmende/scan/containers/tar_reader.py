@@ -5,7 +5,7 @@ or where a header and its extension disagree, the archive cannot be trusted to b
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from allmende.scan.containers.member_paths import (
@@ -15,6 +15,7 @@ from allmende.scan.containers.member_paths import (
     is_outside,
     leads_outside,
 )
+from allmende.scan.containers.tar_headers import BLOCK, TarHeader, header_text, is_header, read_header
 from allmende.scan.containers.unpacking import NOT_UNPACKED
 from allmende.scan.containers.zip_reader import DEVICE, HIDDEN, LINK
 from allmende.scan.findings import Rule, Severity
@@ -33,14 +34,11 @@ DISAGREEMENT = Rule(
 )
 RULES = (DISAGREEMENT,)
 
-_BLOCK: Final = 512
 _MAX_EXTENSION_BYTES: Final = 1024 * 1024
 _REGULAR: Final = frozenset(b"\x0007")
 _DIRECTORY, _HARD_LINK, _SYMLINK = ord("5"), ord("1"), ord("2")
 _DEVICES: Final = frozenset(b"346")
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, _SPARSE = ord("L"), ord("K"), ord("x"), ord("g"), ord("S")
-_OCTAL: Final = re.compile(rb"[0-7]+")
-_ODD_OCTAL: Final = re.compile(rb"[+]?(?:0[oO])?([0-7_]*[0-7])")  # what Python takes for a number
 _MAX_DIGITS: Final = 20
 _PAX_RECORD: Final = re.compile(rb"(\d{1,8}) ([^=]+)=")
 _TORCH_HINTS: Final = {
@@ -49,51 +47,17 @@ _TORCH_HINTS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """One member: its name, its kind, what it links to, and where its data lie."""
-
-    name: str
-    other_name: str
-    """What programs make of it that take the prefix where the format has none."""
-    kind: int
-    link: str
-    size_bytes: int
-    start: int
-
-
-def _checksum_is_right(block: bytes) -> bool:
-    """Whether the sum is right, of bytes with or without sign: some old programs wrote the latter."""
-    told = block[148:156].split(b"\0")[0].strip()
-    return bool(_OCTAL.fullmatch(told)) and int(told, 8) in _sums(block)
-
-
-def _sums(block: bytes) -> tuple[int, int]:
-    counted = block[:148] + b" " * 8 + block[156:]
-    plain = sum(counted)
-    return plain, plain - 256 * sum(byte > 127 for byte in counted)
-
-
 def _claims(probe: Probe) -> Claim:
     """A right checksum, however oddly it is written; or the magic, whatever the checksum."""
-    block = probe.head[:_BLOCK]
-    if len(block) < _BLOCK or not block[:156].strip(b"\0 "):
-        return Claim.NONE
-    if block[257:262] == b"ustar" or _checksum_is_right(block):
-        return Claim.CONTENT
-    told = block[148:156]
-    if told[0] in (0x80, 0xFF):
-        return Claim.CONTENT if int.from_bytes(told[1:], "big") in _sums(block) else Claim.NONE
-    odd = _ODD_OCTAL.fullmatch(told.split(b"\0")[0].strip())
-    return Claim.CONTENT if odd and int(odd[1].replace(b"_", b""), 8) in _sums(block) else Claim.NONE
+    return Claim.CONTENT if is_header(probe.head[:BLOCK]) else Claim.NONE
 
 
 def _read(source: Source, scan: Scan) -> None:
     """All members, then what follows the end. Raises Unreadable, LimitReached."""
-    members: list[_Header] = []
+    members: list[TarHeader] = []
     position = 0
     failure: Unreadable | None = None
-    while failure is None and source.read_at(position, _BLOCK).strip(b"\0"):
+    while failure is None and source.read_at(position, BLOCK).strip(b"\0"):
         try:
             header, position = _next_member(source, position, scan)
         except Unreadable as broken:
@@ -108,18 +72,18 @@ def _read(source: Source, scan: Scan) -> None:
         _look_into(source, member, scan, is_torch=is_torch)
     if failure is not None:
         # A lenient program takes what follows for a member, or goes on at the next sound header.
-        behind = position + _BLOCK
+        behind = position + BLOCK
         scan.inside(f"bytes at {behind}", source.window(behind, source.size_bytes), raw=True)
         raise failure
     _check_end(source, position, scan)
 
 
-def _next_member(source: Source, position: int, scan: Scan) -> tuple[_Header | None, int]:
+def _next_member(source: Source, position: int, scan: Scan) -> tuple[TarHeader | None, int]:
     """The member at `position` with its extensions applied, and where the next header is."""
     extensions: dict[str, str] = {}
     while True:
-        header = _header(source, position)
-        following = header.start + -(-header.size_bytes // _BLOCK) * _BLOCK
+        header = read_header(source, position)
+        following = header.start + -(-header.size_bytes // BLOCK) * BLOCK
         if header.start + header.size_bytes > source.size_bytes:
             raise Unreadable(f"The data of {header.name!r} go beyond the end of the file.", position)
         if header.kind not in {_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL}:
@@ -128,20 +92,20 @@ def _next_member(source: Source, position: int, scan: Scan) -> tuple[_Header | N
             raise Unreadable("An extended header is too large.", position)
         data = source.read_at(header.start, header.size_bytes)
         if header.kind == _LONG_NAME:
-            told = {"path": _text(data)}
+            told = {"path": header_text(data)}
         elif header.kind == _LONG_LINK:
-            told = {"linkpath": _text(data)}
+            told = {"linkpath": header_text(data)}
         else:
             told = _pax_records(data, position)
         _check_extension(header, told, extensions, scan)
         extensions.update(told)
         scan.budget.add_members()
         position = following
-        if not source.read_at(position, _BLOCK).strip(b"\0"):
+        if not source.read_at(position, BLOCK).strip(b"\0"):
             return None, position
 
 
-def _check_extension(header: _Header, told: dict[str, str], extensions: dict[str, str], scan: Scan) -> None:
+def _check_extension(header: TarHeader, told: dict[str, str], extensions: dict[str, str], scan: Scan) -> None:
     """Programs differ in which of two extensions they take, and for how long they keep a global one."""
     for key in ("path", "linkpath", "size"):
         if key not in told:
@@ -153,8 +117,8 @@ def _check_extension(header: _Header, told: dict[str, str], extensions: dict[str
 
 
 def _extended(
-    source: Source, header: _Header, following: int, extensions: dict[str, str], scan: Scan
-) -> tuple[_Header, int]:
+    source: Source, header: TarHeader, following: int, extensions: dict[str, str], scan: Scan
+) -> tuple[TarHeader, int]:
     if any(name.startswith("GNU.sparse") for name in extensions):
         scan.found(NOT_UNPACKED, "sparse file", inside=header.name)
     header = replace(
@@ -170,36 +134,7 @@ def _extended(
     header = replace(header, size_bytes=int(told))
     if header.start + header.size_bytes > source.size_bytes:
         raise Unreadable(f"The data of {header.name!r} go beyond the end of the file.", header.start)
-    return header, header.start + -(-header.size_bytes // _BLOCK) * _BLOCK
-
-
-def _header(source: Source, position: int) -> _Header:
-    block = source.read_at(position, _BLOCK)
-    if len(block) < _BLOCK or not _checksum_is_right(block):
-        raise Unreadable("A header is cut off or has the wrong checksum.", position)
-    prefix, name = _text(block[345:500]), _text(block[:100])
-    longer = f"{prefix}/{name}" if prefix else name
-    return _Header(
-        longer if block[257:263] == b"ustar\0" else name,
-        longer,
-        block[156],
-        _text(block[157:257]),
-        _number(block[124:136], position) if block[156] not in b"12345" else 0,
-        position + _BLOCK,
-    )
-
-
-def _text(data: bytes) -> str:
-    return data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()
-
-
-def _number(data: bytes, position: int) -> int:
-    if data[0] == 0x80:
-        return int.from_bytes(data[1:], "big")
-    text = data.split(b"\0")[0].strip()
-    if not re.fullmatch(rb"[0-7]*", text):
-        raise Unreadable("The size of a member is no number, or negative.", position)
-    return int(text or b"0", 8)
+    return header, header.start + -(-header.size_bytes // BLOCK) * BLOCK
 
 
 def _pax_records(data: bytes, position: int) -> dict[str, str]:
@@ -217,7 +152,7 @@ def _pax_records(data: bytes, position: int) -> dict[str, str]:
     return records
 
 
-def _look_into(source: Source, member: _Header, scan: Scan, *, is_torch: bool) -> None:
+def _look_into(source: Source, member: TarHeader, scan: Scan, *, is_torch: bool) -> None:
     check_path(member.name, scan)
     if is_outside(member.other_name) and member.kind != _SPARSE:
         scan.found(UNSAFE_PATH, member.other_name)
@@ -243,7 +178,7 @@ def _check_end(source: Source, position: int, scan: Scan) -> None:
         if kept:
             at = position + len(block) - len(kept)
             scan.found(HIDDEN, kept[:32], detail="Bytes follow the end of the archive.", offset=at)
-            for start in sorted({at, at // _BLOCK * _BLOCK}):
+            for start in sorted({at, at // BLOCK * BLOCK}):
                 scan.inside(f"bytes at {start}", source.window(start, source.size_bytes), raw=True)
             return
         position += len(block)

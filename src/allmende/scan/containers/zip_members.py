@@ -133,6 +133,9 @@ def _decompressor(entry: Entry, packed: Source) -> Decompressor:
     if len(head) < 9 or head[2] != 5:
         raise Unreadable(f"The LZMA properties of {entry.name!r} cannot be read.", entry.start)
     code = head[4]
+    # The format packs three numbers into this byte; what the library takes of them is narrower still.
+    if code >= 225 or code % 9 + code // 9 % 5 > 4:
+        raise Unreadable(f"The LZMA properties of {entry.name!r} are impossible.", entry.start)
     filters = [
         {
             "id": lzma.FILTER_LZMA1,

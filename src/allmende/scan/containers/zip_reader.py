@@ -5,12 +5,14 @@ them. What lenient readers would still open is read as well, so that both views 
 """
 
 import stat
+from functools import partial
 from itertools import islice
 from typing import Final
 
 from allmende.scan.budget import LimitReached
-from allmende.scan.containers.layouts import layout_of
+from allmende.scan.containers.layouts import SHORT_STORAGE, layout_of
 from allmende.scan.containers.member_paths import UNSAFE_PATH, check_path, check_twins, leads_outside
+from allmende.scan.containers.tar_headers import BLOCK, is_header, lies_in_a_member
 from allmende.scan.containers.unpacking import ENCRYPTED, NOT_UNPACKED
 from allmende.scan.containers.zip_cover import uncovered
 from allmende.scan.containers.zip_members import DISAGREEMENT, METHODS, opened_anyway, opened_member
@@ -19,6 +21,7 @@ from allmende.scan.containers.zip_records import (
     LOCAL,
     Entry,
     ends_with_record,
+    extents,
     has_directory,
     read_records,
 )
@@ -86,6 +89,7 @@ _DEVICES: Final = frozenset((stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IF
 _MAX_LINK_BYTES = 4096
 _MAX_PIECES = 100
 _SPANNED: Final = b"PK00PK\3\4"
+_TFLITE: Final = b"TFL3"
 _COMPOUND: Final = b"\xd0\xcf\x11\xe0"
 
 
@@ -94,7 +98,13 @@ def _claims(probe: Probe) -> Claim:
         return Claim.CONTENT
     # Compound documents keep whole archives inside, and some of them lie near the end.
     kept_inside = probe.head.startswith(_COMPOUND) and not ends_with_record(probe.source)
-    return Claim.CONTENT if has_directory(probe.source) and not kept_inside else Claim.NONE
+    if kept_inside or not has_directory(probe.source):
+        return Claim.NONE
+    # The last member of a tar archive may be a zip file, and is looked into as that.
+    in_a_member = is_header(probe.head[:BLOCK]) and all(
+        lies_in_a_member(probe.source, start, end) for start, end in extents(probe.source)
+    )
+    return Claim.NONE if in_a_member else Claim.CONTENT
 
 
 def _read(source: Source, scan: Scan) -> None:
@@ -106,10 +116,15 @@ def _read(source: Source, scan: Scan) -> None:
         raise
     oddities = list(records.oddities)
     pieces_between = list(islice(uncovered(source, records, oddities), _MAX_PIECES))
+    carried = source.read_at(4, len(_TFLITE)) == _TFLITE
     for oddity in oddities:
+        if carried and oddity.kind == "prefix":
+            continue  # a model with its labels behind it, as its writers make it; both are looked into
         scan.found(_RULE_OF[oddity.kind], oddity.kind, detail=oddity.detail, offset=oddity.offset)
     _scan_members(source, records.entries, scan)
     _scan_locals(source, records.locals, scan)
+    if records.comment:
+        scan.inside("comment", Source.of_bytes(records.comment), raw=True)
     for offset, size_bytes in pieces_between:
         scan.inside(f"bytes at {offset}", source.window(offset, size_bytes), raw=True)
 
@@ -128,6 +143,7 @@ def _scan_members(source: Source, entries: tuple[Entry, ...], scan: Scan) -> Non
     check_twins((entry.name for entry in entries), scan)
     layout = layout_of([entry.name for entry in entries], scan)
     left_bytes = source.size_bytes
+    needed: dict[str, int] = {}
     for entry in entries:
         check_path(entry.name, scan)
         left_bytes -= entry.packed_bytes
@@ -136,9 +152,21 @@ def _scan_members(source: Source, entries: tuple[Entry, ...], scan: Scan) -> Non
         try:
             if _is_ordinary(source, entry, scan):
                 role = layout.role(entry.name)
-                scan.inside(entry.name, opened_member(source, entry, scan), raw=role.raw, hint=role.hint)
+                opened = opened_member(source, entry, scan)
+                needs = partial(_need, needed, entry.name)
+                scan.inside(entry.name, opened, raw=role.raw, hint=role.hint, needs=needs)
         except Unreadable as failure:
             scan.found(UNREADABLE, "zip", detail=failure.message, inside=entry.name)
+    for entry in entries:
+        if entry.size_bytes < needed.get(entry.name, 0):
+            what = f"{needed[entry.name]} bytes are asked for, {entry.size_bytes} are there."
+            scan.found(SHORT_STORAGE, detail=what, inside=entry.name)
+
+
+def _need(needed: dict[str, int], asking: str, key: str, size_bytes: int) -> None:
+    """Keep what the pickle `asking` needs of the storage `key`, which lies in the folder beside it."""
+    place = f"{asking.removesuffix('data.pkl')}data/{key}"
+    needed[place] = max(size_bytes, needed.get(place, 0))
 
 
 def _is_ordinary(source: Source, entry: Entry, scan: Scan) -> bool:

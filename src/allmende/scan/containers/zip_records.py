@@ -21,6 +21,7 @@ __all__ = [
     "Oddity",
     "ZipRecords",
     "ends_with_record",
+    "extents",
     "has_directory",
     "local_entry",
     "read_records",
@@ -79,6 +80,7 @@ class ZipRecords:
     """Where the directory begins."""
     locals: tuple[Entry, ...]
     """Members as their local headers have them, where those differ."""
+    comment: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,29 @@ def has_directory(source: Source) -> bool:
     Programs differ in which end record they take, so any of them will do.
     """
     return any(_leads_to_directory(source, offset) for offset in _ends(source))
+
+
+def extents(source: Source) -> Iterator[tuple[int, int]]:
+    """From where to where each archive reaches that `has_directory` found, by what its end record says.
+
+    It is the whole file where that is in doubt: where the archive begins at the beginning, or where a program
+    that counts from there would find another directory.
+    """
+    for offset in _ends(source):
+        if not _leads_to_directory(source, offset):
+            continue
+        whole = (0, source.size_bytes)
+        count, size_bytes, told, comment_bytes = struct.unpack_from(
+            "<H2LH", source.read_at(offset, _END_BYTES), 10
+        )
+        try:
+            end = _with_zip64(source, _End(offset, count, size_bytes, told, b"", offset), [])
+        except Unreadable:
+            yield whole
+            continue
+        start = end.records_offset - end.directory_bytes - end.directory_offset
+        doubtful = start <= 0 or source.read_at(end.directory_offset, 4) == CENTRAL
+        yield whole if doubtful else (start, offset + _END_BYTES + comment_bytes)
 
 
 def ends_with_record(source: Source) -> bool:
@@ -163,7 +188,8 @@ def read_records(source: Source, budget: Budget) -> ZipRecords:
                 packed_bytes=packed_bytes,
             )
         )
-    return ZipRecords(tuple(placed), tuple(oddities), end.directory_offset + shift, tuple(differing))
+    directory = end.directory_offset + shift
+    return ZipRecords(tuple(placed), tuple(oddities), directory, tuple(differing), end.comment)
 
 
 def _read_end(source: Source, oddities: list[Oddity]) -> _End:

@@ -27,8 +27,9 @@ _MAX_LEVEL: Final = 32
 _LINK_INFO, _LINK, _EXTERNAL_FILES, _LAYOUT, _FILTERS = 0x02, 0x06, 0x07, 0x08, 0x0B
 _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE, _ATTRIBUTE_INFO = 0x0C, 0x10, 0x11, 0x15
 _HARD, _SOFT, _EXTERNAL = 0, 1, 64
-_DATATYPE, _SHARED, _IN_OBJECT = 0x03, 2, 2
+_DATASPACE, _DATATYPE, _SHARED, _IN_OBJECT = 0x01, 0x03, 2, 2
 _FIRST_VIRTUAL, _VIRTUAL = 4, 3
+_BYTES: Final = frozenset((3, 5))  # texts and opaque values
 
 
 @dataclass
@@ -41,7 +42,11 @@ class Hdf5Contents:
     virtual_files: list[str] = field(default_factory=list)
     foreign_links: list[int] = field(default_factory=list)
     attributes: list[tuple[str, str]] = field(default_factory=list)
+    pickled: list[tuple[str, bytes]] = field(default_factory=list)
+    """Attributes that end as pickles do: PyTables loads them so."""
     filters: set[int] = field(default_factory=set)
+    largest_elements: int = 0
+    """Elements of the largest data set, as the file has it."""
 
 
 def find_superblock(source: Source) -> int | None:
@@ -187,6 +192,7 @@ class _Walker:
             _SYMBOL_TABLE: self._symbol_table, _LINK: self._link, _LINK_INFO: self._link_info,
             _ATTRIBUTE: self._attribute, _ATTRIBUTE_INFO: self._attribute_info, _LAYOUT: self._layout,
             _EXTERNAL_FILES: self._external_storage, _FILTERS: self._filter_pipeline,
+            _DATASPACE: self._dataspace,
         }.get(kind)  # fmt: skip
         if handler is not None:
             handler(data)
@@ -283,6 +289,9 @@ class _Walker:
         text = self._text(datatype, parts[2], data[at:])
         if text is not None:
             self._found.attributes.append((name, text))
+        value = data[at : at + _MAX_TEXT_BYTES].rstrip(b"\0")
+        if datatype[0] & 15 in _BYTES and len(value) > 2 and value.endswith(b"."):
+            self._found.pickled.append((name, value))
 
     def _shared_datatype(self, data: bytes) -> bytes:
         """A datatype that has a name of its own: it stands in another object. Raises Unreadable."""
@@ -312,6 +321,10 @@ class _Walker:
                     self._heaps.object_at(self._blocks.offset(item, 4), int.from_bytes(item[-4:], "little"))
                 )
         return "\n".join(text.decode("utf-8", "replace") for text in texts)
+
+    def _dataspace(self, data: bytes) -> None:
+        elements = _elements(data, self._blocks.length_bytes)
+        self._found.largest_elements = max(self._found.largest_elements, elements)
 
     def _layout(self, data: bytes) -> None:
         if len(data) < 2 or data[0] < _FIRST_VIRTUAL or data[1] != _VIRTUAL:

@@ -7,8 +7,9 @@ from allmende.scan.code.secrets import examine_secrets
 from allmende.scan.containers.member_paths import is_outside
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.graphs.hdf5 import find_superblock, walk_hdf5
+from allmende.scan.graphs.hdf5_objects import objects_of_heaps
 from allmende.scan.graphs.keras_config import examine_keras_config
-from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
+from allmende.scan.scanning import LIMIT_REACHED, Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
 __all__ = ["READER", "RULES"]
@@ -43,6 +44,9 @@ _KNOWN_FILTERS: Final = frozenset((*range(1, 7), 305, 307, 32000, 32001, 32004, 
 _MATLAB: Final = b"MATLAB 7"  # version 7.3 is HDF5 behind a block that says so
 _MAX_CONFIG_BYTES: Final = 64 * 1024 * 1024
 _MAX_DEPTH: Final = 300
+_MANY_ELEMENTS: Final = 2**31
+_ELEMENTS_OF_BYTE: Final = 1000
+"""What compression does to zeros; more than that is claimed and not there."""
 
 
 def _claims(probe: Probe) -> Claim:
@@ -58,6 +62,8 @@ def _read(source: Source, scan: Scan) -> None:
     if found.userblock_bytes and not source.read_at(0, 20).startswith(_MATLAB):
         scan.found(USERBLOCK, source.read_at(0, 32), offset=0)
         scan.inside("user block", source.window(0, found.userblock_bytes), raw=True)
+    if found.largest_elements > max(_MANY_ELEMENTS, _ELEMENTS_OF_BYTE * source.size_bytes):
+        scan.found(LIMIT_REACHED, f"a data set of {found.largest_elements} elements")
     for name in (
         *found.external_links,
         *found.external_files,
@@ -70,10 +76,20 @@ def _read(source: Source, scan: Scan) -> None:
         scan.found(EXTERNAL_DATA, f"link of type {kind}")
     for number in sorted(found.filters - _KNOWN_FILTERS):
         scan.found(PLUGIN_FILTER, f"filter {number}")
+    for name, value in found.pickled:
+        scan.inside(f"attribute {name}", Source.of_bytes(value), raw=True)
+    if any(name == "PSEUDOATOM" and text.startswith("object") for name, text in found.attributes):
+        _examine_objects(source, scan)
     for name, text in found.attributes:
         examine_secrets(text, scan, name)
         if name in {"model_config", "training_config"} or text.startswith('{"class_name"'):
             _examine_json(name, text, scan)
+
+
+def _examine_objects(source: Source, scan: Scan) -> None:
+    """PyTables keeps objects as pickles in arrays of varying length, whose elements lie in global heaps."""
+    for number, value in enumerate(objects_of_heaps(source)):
+        scan.inside(f"object {number}", Source.of_bytes(value), raw=True)
 
 
 def _examine_json(name: str, text: str, scan: Scan) -> None:

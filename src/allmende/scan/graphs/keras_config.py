@@ -7,6 +7,7 @@ objects. The list (`keras_names.json`) holds the classes of Keras 2 and 3 that o
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -18,7 +19,7 @@ from allmende.scan.code.text_reader import text_of
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.graphs.tensorflow_operators import FILE_OPERATORS
 from allmende.scan.pickles.allow_list import is_standard_library
-from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
+from allmende.scan.scanning import LIMIT_REACHED, Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
 __all__ = ["READER", "RULES", "examine_keras_config", "is_keras_config"]
@@ -130,6 +131,12 @@ _SPECS: Final = frozenset(
     ("TensorSpec", "RaggedTensorSpec", "SparseTensorSpec", "IndexedSlicesSpec", "VariableSpec",
      "NoneTensorSpec", "OptionalSpec", "TensorArraySpec", "KerasTensor", "DatasetSpec")
 )  # fmt: skip
+_SIZE_KEYS: Final = frozenset(
+    ("units", "filters", "input_dim", "output_dim", "key_dim", "value_dim", "num_heads", "n", "padding",
+     "vocabulary_size", "hidden_dim", "intermediate_dim", "target_shape", "batch_shape", "batch_input_shape")
+)  # fmt: skip
+_MAX_SIZE: Final = 10**9
+_MAX_WEIGHTS: Final = 10**13
 _CLASS_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9]*")
 _REACHING_OUT: Final = re.compile(
     r"(?:^|\.)(?:io\.(?!decode|parse|serialize|encode)|saved_model|py_func|numpy_function|load_\w*library"
@@ -163,12 +170,22 @@ def examine_keras_config(value: JsonValue, scan: Scan, inside: str = "") -> None
             _examine_object(owner, scan, path)
         elif isinstance(owner.get("function"), list) and owner["function"]:
             scan.found(LAMBDA, "function", inside=path)
+        _examine_size(owner, scan, path)
         if owner.get("safe_mode") is False or owner.get("enable_unsafe_deserialization") is True:
             scan.found(UNSAFE_MODE, "safe_mode", inside=path)
         for key in _FILE_KEYS & owner.keys():
             text = owner[key]
             if isinstance(text, str) and text and (key in _ALWAYS_FILES or _LOOKS_LIKE_PATH.search(text)):
                 scan.found(LOADS_FILE, f"{key}: {text}", inside=path)
+
+
+def _examine_size(config: Mapping[str, JsonValue], scan: Scan, path: str) -> None:
+    """Layers whose weights no machine holds."""
+    told = [config[key] for key in sorted(_SIZE_KEYS & config.keys())]
+    numbers = [number for value in told for number in (value if isinstance(value, list) else [value])]
+    sizes = [number for number in numbers if isinstance(number, int)]
+    if any(number > _MAX_SIZE for number in sizes) or math.prod(sizes or [0]) > _MAX_WEIGHTS:
+        scan.found(LIMIT_REACHED, f"a layer of {' x '.join(map(str, sizes[:8]))} numbers", inside=path)
 
 
 def _objects(value: JsonValue, inside: str) -> Iterator[tuple[str, Mapping[str, JsonValue]]]:

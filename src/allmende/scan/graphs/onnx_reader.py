@@ -7,8 +7,9 @@ from typing import Final
 from allmende.scan.code.secrets import examine_secrets
 from allmende.scan.containers.member_paths import is_outside
 from allmende.scan.findings import Rule, Severity
+from allmende.scan.graphs.onnx_sizes import made_sizes
 from allmende.scan.graphs.protobuf import LENGTH, VARINT, Field, Message
-from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
+from allmende.scan.scanning import LIMIT_REACHED, Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
 __all__ = ["READER", "RULES"]
@@ -70,6 +71,9 @@ _URL: Final = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 _ODD: Final = re.compile(r"[\\\x00-\x1f]")
 _NUMBER: Final = re.compile(r"[0-9]{1,19}")
 _MAX_DEPTH: Final = 32
+_MAX_PATH_CHARS: Final = 1000
+_MAX_MADE: Final = 10**10
+"""Elements of a tensor that a graph makes of a shape of its own."""
 _I64: Final = 2**63
 
 
@@ -118,6 +122,9 @@ class _Model:
     def _graph(self, graph: Message, depth: int) -> None:
         if depth > _MAX_DEPTH:
             raise Unreadable(f"Graphs are nested more than {_MAX_DEPTH} deep.")
+        for maker, size in made_sizes(graph):
+            if size > _MAX_MADE:
+                self._scan.found(LIMIT_REACHED, f"{maker} of {size} elements")
         for field in graph.fields():
             if field.wire != LENGTH:
                 continue
@@ -139,10 +146,20 @@ class _Model:
                 domain = node.text_of(field)
             elif field.number == 5:
                 self._attribute(node.inner(field), depth)
+        if operator == "EPContext":
+            self._context(node)
         if operator in _PYTHON_OPERATORS:
             self._scan.found(PYTHON_OPERATOR, f"{domain}.{operator}")
         elif domain in _SHIPPED_APART or domain not in _DOMAINS:
             self._foreign.add((domain, operator))
+
+    def _context(self, node: Message) -> None:
+        """What a runtime compiled for its device: beside the model, or wherever the node says."""
+        for field in _messages(list(node.fields()), 5):
+            attribute = node.inner(field)
+            place = attribute.text(4) if attribute.text(1) == "ep_cache_context" else ""
+            if len(place) < _MAX_PATH_CHARS and place.isprintable() and is_outside(place):
+                self._scan.found(OUTSIDE_DATA, place, inside="EPContext")
 
     def _attribute(self, attribute: Message, depth: int) -> None:
         for field in attribute.fields():

@@ -1,7 +1,8 @@
 """Walking protocol buffers by their wire format alone (protobuf encoding guide): fields, and what is nested.
 
 No schema is compiled and no class is made. Long values are told by their place, so that weights are passed
-over without being read.
+over without being read. Groups, which no schema of a model has any more, are skipped with all that is in
+them, as every implementation skips what it does not know.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ __all__ = ["LENGTH", "VARINT", "Field", "Message", "nested_messages"]
 VARINT: Final = 0
 FIXED64: Final = 1
 LENGTH: Final = 2
+GROUP: Final = 3
+GROUP_END: Final = 4
 FIXED32: Final = 5
 _WINDOW_BYTES: Final = 32 * 1024
 _MAX_FIELDS: Final = 5_000_000
@@ -24,7 +27,7 @@ _KEY_END: Final = 2**32  # some readers keep so many bits, and see another field
 _MAX_SIBLINGS: Final = 1_000_000
 _LAST_BYTE: Final = 0x7F
 _MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
-_MAX_DEPTH: Final = 64
+_MAX_DEPTH: Final = 100  # beyond it no implementation reads on
 
 
 class Field(NamedTuple):
@@ -70,24 +73,33 @@ class Message:
     """The fields between two places of a source."""
 
     def __init__(
-        self, source: Source, start: int = 0, size_bytes: int | None = None, window: _Window | None = None
+        self,
+        source: Source,
+        start: int = 0,
+        size_bytes: int | None = None,
+        window: _Window | None = None,
+        *,
+        shortens_keys: bool = False,
     ) -> None:
         self._source = source
         self._start = start
         self._end = source.size_bytes if size_bytes is None else start + size_bytes
         self._window = _Window(source) if window is None else window
+        self._shortens_keys = shortens_keys
 
     def fields(self) -> Iterator[Field]:
-        """All fields in order. Raises Unreadable where the wire format is broken, and LimitReached."""
+        """All fields in order. Raises Unreadable where the wire format is broken, and LimitReached.
+
+        Groups are passed over; one that is not ended by its own number is broken, and so is an end alone.
+        """
         position, end, window = self._start, self._end, self._window
+        groups: list[int] = []
         while position < end:
             window.charge()
             key = window.byte(position)
             position += 1
             if key > _LAST_BYTE:
-                key, position = self._varint(position - 1)
-                if key >= _KEY_END:
-                    raise Unreadable("The number of a field is impossible.", position)
+                key, position = self._long_key(position - 1)
             number, wire = key >> 3, key & 7
             value, size_bytes = 0, 0
             if wire == VARINT:
@@ -96,16 +108,34 @@ class Message:
                 size_bytes = 8 if wire == FIXED64 else 4
             elif wire == LENGTH:
                 size_bytes, position = self._varint(position)
-            else:
+            elif wire not in (GROUP, GROUP_END):
                 raise Unreadable(f"A field has the wire type {wire}.", position)
             if number == 0 or position + size_bytes > end:
                 raise Unreadable("A field goes beyond the end of its message.", position)
-            yield Field(number, wire, value, position, size_bytes)
+            if wire in (GROUP, GROUP_END):
+                _enter_or_leave(groups, number, wire, position)
+            elif not groups:
+                yield Field(number, wire, value, position, size_bytes)
             position += size_bytes
+        if groups:
+            raise Unreadable("The message ends inside a group.", position)
+
+    def _long_key(self, position: int) -> tuple[int, int]:
+        """A key of more than one byte: implementations differ in what they make of more than 32 bits."""
+        key, end = self._varint(position)
+        if key >= _KEY_END and not self._shortens_keys:
+            raise Unreadable("The number of a field is impossible.", end)
+        return key % _KEY_END, end
 
     def inner(self, field: Field) -> "Message":
         """The message that a field holds."""
-        return Message(self._source, field.start, field.size_bytes, self._window)
+        return Message(
+            self._source, field.start, field.size_bytes, self._window, shortens_keys=self._shortens_keys
+        )
+
+    def leniently(self) -> "Message":
+        """The same, but keys of more than 32 bits are cut off, as some implementations do."""
+        return Message(self._source, self._start, self._end - self._start, self._window, shortens_keys=True)
 
     def bytes_of(self, field: Field, most: int = _MAX_TEXT_BYTES) -> bytes:
         """The bytes of a field, `most` of them."""
@@ -151,12 +181,26 @@ class Message:
         raise Unreadable("A number is too long.", position)
 
 
-def nested_messages(message: Message, depth: int = 0) -> Iterator[tuple[Message, list[Field]]]:
+def _enter_or_leave(groups: list[int], number: int, wire: int, position: int) -> None:
+    """A group begins, or the innermost one ends. Raises Unreadable."""
+    if wire == GROUP:
+        groups.append(number)
+        if len(groups) > _MAX_DEPTH:
+            raise Unreadable(f"Groups are nested more than {_MAX_DEPTH} deep.", position)
+    elif not groups or groups.pop() != number:
+        raise Unreadable("A group ends that was not begun.", position)
+
+
+def nested_messages(message: Message) -> Iterator[tuple[Message, list[Field]]]:
     """Every message inside, whatever its type, with its fields; what reads as none is passed over.
 
     For files whose schema is not known: a text may read as a message by accident, which does no harm to who
-    looks for exact names.
+    looks for exact names. Keys that implementations read differently are read as the most lenient one does.
     """
+    yield from _nested(message.leniently(), 0)
+
+
+def _nested(message: Message, depth: int) -> Iterator[tuple[Message, list[Field]]]:
     try:
         fields = list(islice(message.fields(), _MAX_SIBLINGS + 1))
     except Unreadable:
@@ -168,4 +212,4 @@ def nested_messages(message: Message, depth: int = 0) -> Iterator[tuple[Message,
         return
     for field in fields:
         if field.wire == LENGTH and field.size_bytes >= 2:
-            yield from nested_messages(message.inner(field), depth + 1)
+            yield from _nested(message.inner(field), depth + 1)

@@ -11,7 +11,10 @@ from typing import Final
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.scanning import Scan
 
-__all__ = ["FILE_OPERATOR", "FILE_OPERATORS", "RULES", "is_registered", "judge_custom", "judge_operator"]
+__all__ = [
+    "FILE_OPERATOR", "FILE_OPERATORS", "OUTSIDE_ASSET", "RULES", "is_registered", "judge_custom",
+    "judge_operator",
+]  # fmt: skip
 
 FILE_OPERATOR = Rule(
     "tensorflow-file-operator",
@@ -37,7 +40,16 @@ CUSTOM_OPERATOR = Rule(
     "Say in the card which library is needed.",
     "TensorFlow documentation, creating operators.",
 )
-RULES = (FILE_OPERATOR, DATA_OPERATOR, CUSTOM_OPERATOR)
+OUTSIDE_ASSET = Rule(
+    "tensorflow-outside-asset",
+    Severity.CRITICAL,
+    "reads files from outside its folder",
+    "The model lists a file among its assets by a path that leads out of their folder; loading the model "
+    "opens it.",
+    "Export the model again, with its assets.",
+    "TensorFlow, meta_graph.proto, AssetFileDef; CWE-22: path traversal.",
+)
+RULES = (FILE_OPERATOR, DATA_OPERATOR, CUSTOM_OPERATOR, OUTSIDE_ASSET)
 
 FILE_OPERATORS: Final = frozenset(
     ("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "LoadLibrary",
@@ -51,15 +63,15 @@ FILE_OPERATORS: Final = frozenset(
      "RegisterDatasetV2", "IgniteDataset", "KafkaDataset", "BigQueryReader", "CopyHost", "ImportEvent",
      "DatasetToTFRecord", "ExperimentalDatasetToTFRecord", "LoadAndRemapMatrix",
      "GenerateVocabRemapping", "FileSystemSetConfiguration", "RecordInput", "InitializeTRTResource",
-     "SerializeTRTResource")
+     "SerializeTRTResource", "ImmutableConst", "CacheDataset", "CacheDatasetV2", "SnapshotDataset",
+     "SnapshotDatasetV2", "ExperimentalSnapshotDataset", "DistributedSaveV2")
 )  # fmt: skip
 _DATA_OPERATORS: Final = frozenset(
     ("TextLineDataset", "TFRecordDataset", "TFRecordDatasetV2", "FixedLengthRecordDataset", "LMDBDataset",
      "FixedLengthRecordDatasetV2", "LMDBReader", "MatchingFilesDataset", "ExperimentalMatchingFilesDataset",
-     "ExperimentalLMDBDataset", "CSVDataset", "CSVDatasetV2", "ExperimentalCSVDataset", "CacheDataset",
-     "CacheDatasetV2", "SnapshotDataset", "SnapshotDatasetV2", "ListSnapshotChunksDataset",
-     "SnapshotChunkDataset", "SnapshotDatasetReader", "SnapshotNestedDatasetReader", "DecodeProtoV2",
-     "EncodeProto")
+     "ExperimentalLMDBDataset", "CSVDataset", "CSVDatasetV2", "ExperimentalCSVDataset",
+     "ListSnapshotChunksDataset", "SnapshotChunkDataset", "SnapshotDatasetReader",
+     "SnapshotNestedDatasetReader", "DecodeProtoV2", "EncodeProto")
 )  # fmt: skip
 _NAMES_FILE: Final = Path(__file__).with_name("tensorflow_names.json")
 

@@ -1,9 +1,10 @@
-"""Graphs of TensorFlow in the text format of protocol buffers: operators by their lines."""
+"""Graphs of TensorFlow in the text format of protocol buffers: operators and assets by their lines."""
 
 import re
 from typing import Final
 
-from allmende.scan.graphs.tensorflow_operators import judge_operator
+from allmende.scan.containers.member_paths import is_outside
+from allmende.scan.graphs.tensorflow_operators import OUTSIDE_ASSET, judge_operator
 from allmende.scan.scanning import Claim, Probe, Reader, Scan
 from allmende.scan.source import Source
 
@@ -11,8 +12,8 @@ __all__ = ["READER"]
 
 # Literals side by side are one text, and comments may stand between all of them.
 _GAP: Final = r"(?:\s|#[^\n]{0,500}\n){0,20}"
-_OPERATOR: Final = re.compile(
-    rf"\bop{_GAP}:{_GAP}((?:\"[^\"\n]{{0,400}}\"|'[^'\n]{{0,400}}')(?:{_GAP}(?:\"[^\"\n]{{0,400}}\"|'[^'\n]{{0,400}}')){{0,8}})"
+_VALUE: Final = re.compile(
+    rf"\b(op|filename){_GAP}:{_GAP}((?:\"[^\"\n]{{0,400}}\"|'[^'\n]{{0,400}}')(?:{_GAP}(?:\"[^\"\n]{{0,400}}\"|'[^'\n]{{0,400}}')){{0,8}})"
 )
 _LITERAL: Final = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
 _ESCAPE: Final = re.compile(r"\\(?:[xX]([0-9a-fA-F]{1,2})|([0-7]{1,3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
@@ -27,13 +28,17 @@ def _claims(probe: Probe) -> Claim:
 
 
 def _read(source: Source, scan: Scan) -> None:
-    """Every operator that the text names."""
+    """Every operator and every asset that the text names."""
     kept = ""
     for offset in range(0, source.size_bytes, _WINDOW_BYTES):
         text = kept + source.read_at(offset, _WINDOW_BYTES).decode("latin-1")
-        for match in _OPERATOR.finditer(text):
-            literals = "".join(one or other for one, other in _LITERAL.findall(match[1]))
-            judge_operator(_ESCAPE.sub(_unescaped, literals), scan, None)
+        for match in _VALUE.finditer(text):
+            literals = "".join(one or other for one, other in _LITERAL.findall(match[2]))
+            value = _ESCAPE.sub(_unescaped, literals)
+            if match[1] == "op":
+                judge_operator(value, scan, None)
+            elif is_outside(value):
+                scan.found(OUTSIDE_ASSET, value)
         kept = text[-_KEPT_CHARS:]
 
 

@@ -1,4 +1,7 @@
-"""TensorFlow Lite models (schema.fbs): the operators that they need beyond the built-in ones."""
+"""TensorFlow Lite models (schema.fbs): the operators that they need beyond the built-in ones.
+
+Labels and other files of the model are an archive behind it (TensorFlow Lite documentation, metadata).
+"""
 
 import struct
 from typing import Final
@@ -118,4 +121,4 @@ def _check_buffers(source: Source, model: _Table) -> None:
             raise Unreadable(f"Buffer {number} goes beyond the end of the file.", vector)
 
 
-READER = Reader("tflite", "tflite", _claims, _read)
+READER = Reader("tflite", "tflite", _claims, _read, carries=frozenset({"zip"}))

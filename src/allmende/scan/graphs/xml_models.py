@@ -129,6 +129,8 @@ def _claims(probe: Probe) -> Claim:
     start = probe.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:256]
     xml = start.startswith((b"<?xml", b"<net ", b"<net>", b"<PMML", b"<!DOCTYPE net", b"<!DOCTYPE PMML"))
     harmless = b"<svg" in probe.head or b"<html" in start.lower() or b"<!DOCTYPE html" in start
+    if start.startswith(b"<") and b"<!entity" in probe.head.lower():
+        return Claim.NAME
     if xml and (probe.hint == "xml" or not start.startswith(b"<?xml")):
         return Claim.CONTENT
     return Claim.NAME if (xml and not harmless) or probe.hint == "xml" else Claim.NONE

@@ -1,6 +1,6 @@
 """The pickle family: the machine, its allow-list, and the files that hold pickles."""
 
-from allmende.scan.pickles import judgement, numpy_arrays, pickle_reader, torch_legacy, torch_tar
+from allmende.scan.pickles import numpy_arrays, pickle_reader, pickle_rules, torch_legacy, torch_tar
 from allmende.scan.scanning import Reader
 
 __all__ = ["READERS", "RULES"]
@@ -11,4 +11,4 @@ READERS: tuple[Reader, ...] = (
     numpy_arrays.READER,
     *torch_tar.READERS,
 )
-RULES = (*judgement.RULES, *pickle_reader.RULES, *torch_legacy.RULES, *numpy_arrays.RULES)
+RULES = (*pickle_rules.RULES, *pickle_reader.RULES, *torch_legacy.RULES, *numpy_arrays.RULES)

@@ -10,7 +10,16 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Allowed", "allow_list_version", "allowed", "is_standard_library", "modern_name"]
+__all__ = [
+    "Allowed",
+    "allow_list_version",
+    "allowed",
+    "allowed_attributes",
+    "is_enum",
+    "is_function",
+    "is_standard_library",
+    "modern_name",
+]
 
 _FILE = Path(__file__).with_name("allow_list.json")
 
@@ -27,7 +36,15 @@ class Allowed(IntEnum):
     """It may be called with whatever arguments, or is checked with them."""
 
 
-_KINDS: Final = {"values": Allowed.VALUE, "classes": Allowed.CLASS, "calls": Allowed.CALL}
+_KINDS: Final = {
+    "values": Allowed.VALUE,
+    "classes": Allowed.CLASS,
+    "calls": Allowed.CALL,
+    "functions": Allowed.CALL,
+    "enums": Allowed.CALL,
+}
+"""The parts of the file. `functions` may be called and must not lie in data, where something else may call
+them; `enums` are called with one constant alone, and what they give belongs to the whole process."""
 
 _MOVED_MODULES: Final = {
     "__builtin__": "builtins",
@@ -65,6 +82,19 @@ def _lists() -> tuple[str, dict[tuple[str, str], Allowed], frozenset[str]]:
     return str(document["version"]), pairs, frozenset(document["standard_library"])
 
 
+@cache
+def _kinds() -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]], dict[str, frozenset[bytes]]]:
+    document = json.loads(_FILE.read_text("utf-8"))
+    functions, enums = (
+        frozenset((module, name) for module, names in document[kind].items() for name in names)
+        for kind in ("functions", "enums")
+    )
+    attributes = {
+        path: frozenset(name.encode() for name in names) for path, names in document["attributes"].items()
+    }
+    return functions, enums, attributes
+
+
 def allow_list_version() -> str:
     """The version of the list, as its file says."""
     return _lists()[0]
@@ -73,6 +103,21 @@ def allow_list_version() -> str:
 def allowed(module: str, name: str) -> Allowed:
     """What may be done with this very name of this very module."""
     return _lists()[1].get((module, name), Allowed.NOTHING)
+
+
+def is_function(module: str, name: str) -> bool:
+    """Whether it may be called only, and never lie in data."""
+    return (module, name) in _kinds()[0]
+
+
+def is_enum(module: str, name: str) -> bool:
+    """Whether it is an enumeration, which is asked for its members."""
+    return (module, name) in _kinds()[1]
+
+
+def allowed_attributes(path: str) -> frozenset[bytes]:
+    """What `getattr` may take from the class of this name, or from an object of it."""
+    return _kinds()[2].get(path, frozenset())
 
 
 def is_standard_library(module: str) -> bool:

@@ -8,8 +8,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from allmende.scan.pickles.numpy_arrays import ElementType, element_type
-from allmende.scan.pickles.values import Global, Node, Value
+from allmende.scan.pickles.dtype_states import Forged, checked_element_type
+from allmende.scan.pickles.element_types import ElementType
+from allmende.scan.pickles.values import NONE, PLAIN, Node, Value
 from allmende.scan.scanning import Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -18,7 +19,6 @@ __all__ = ["JoblibArrays"]
 _WRAPPERS: Final = frozenset(
     ("joblib.numpy_pickle.NumpyArrayWrapper", "sklearn.externals.joblib.numpy_pickle.NumpyArrayWrapper")
 )
-_HAS_OBJECTS: Final = 1
 _SNIFFED_BYTES: Final = 64 * 1024
 
 
@@ -26,7 +26,7 @@ class JoblibArrays:
     """Skips the arrays of one file; `count` says how many there were."""
 
     def __init__(self, source: Source, scan: Scan, run: Callable[[int], int]) -> None:
-        """`run` interprets the pickle at an offset and returns where it ends."""
+        """`run` interprets the pickle of an object array at an offset, and returns where it ends."""
         self.count = 0
         self._source = source
         self._scan = scan
@@ -35,14 +35,19 @@ class JoblibArrays:
     def after_build(self, class_name: str, state: Mapping[str, Value], position: int) -> int | None:
         """See `machine.ArraySkipper`. Raises Unreadable where the wrapper does not say what follows."""
         if class_name not in _WRAPPERS:
+            if class_name.endswith(".NumpyArrayWrapper"):
+                raise Unreadable("Whether joblib takes this for a wrapper of an array is unknown.", position)
             return None
         self.count += 1
         kind = _element_type(state.get("dtype"), position)
         if kind.has_objects:
             return self._run(position)
         start = position
-        if isinstance(state.get("numpy_array_alignment_bytes"), int):
+        alignment = state.get("numpy_array_alignment_bytes", NONE)
+        if isinstance(alignment, int):
             start += 1 + int.from_bytes(self._source.read_at(position, 1), "little")
+        elif alignment is not NONE:
+            raise Unreadable("The alignment of an array is no number.", position)
         size_bytes = kind.size_bytes * math.prod(_shape(state.get("shape"), position))
         if start + size_bytes > self._source.size_bytes:
             raise Unreadable("An array is longer than the file.", position)
@@ -53,7 +58,7 @@ class JoblibArrays:
 
 
 def _shape(value: Value | None, position: int) -> tuple[int, ...]:
-    items = value.items if isinstance(value, Node) else None
+    items = value.items if isinstance(value, Node) and value.callee is None else None
     if items is None:
         raise Unreadable("The shape of an array is not written in the pickle.", position)
     lengths = tuple(length for length in items if isinstance(length, int) and 0 <= length < 2**63)
@@ -63,17 +68,8 @@ def _shape(value: Value | None, position: int) -> tuple[int, ...]:
 
 
 def _element_type(dtype: Value | None, position: int) -> ElementType:
-    """What a pickled `numpy.dtype` takes: its code, and for records its state."""
-    known = (
-        isinstance(dtype, Node) and isinstance(dtype.callee, Global) and dtype.callee.path == "numpy.dtype"
-    )
-    if not known or not isinstance(dtype, Node) or not dtype.items or not isinstance(dtype.items[0], bytes):
-        raise Unreadable("The dtype of an array is not written in the pickle.", position)
-    kind = element_type(dtype.items[0].decode("ascii", "replace"))
-    state = dtype.state.items if isinstance(dtype.state, Node) else None
-    if state is None or len(state) < 8:
-        return kind
-    flags, told_bytes = state[7], state[5]
-    has_objects = kind.has_objects or (isinstance(flags, int) and bool(flags & _HAS_OBJECTS))
-    size_bytes = told_bytes if isinstance(told_bytes, int) and told_bytes > 0 else kind.size_bytes
-    return ElementType(size_bytes, has_objects)
+    """What the elements of a pickled `numpy.dtype` take."""
+    try:
+        return checked_element_type(PLAIN if dtype is None else dtype)
+    except Forged as forged:
+        raise Unreadable(str(forged), position) from None

@@ -14,7 +14,9 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from allmende.scan.pickles.values import MAX_TEXT_BYTES, PLAIN, Chunk, Global, Node, Value
+from allmende.scan.pickles.hash_tally import HashTally
+from allmende.scan.pickles.state_keys import SPECIAL_KEYS, WATCHED_KEYS
+from allmende.scan.pickles.values import MAX_TEXT_BYTES, NONE, PLAIN, Chunk, Global, Node, Value
 from allmende.scan.scanning import Unreadable
 from allmende.scan.source import Source
 
@@ -23,9 +25,10 @@ __all__ = ["ArraySkipper", "Judge", "Machine"]
 _WINDOW_BYTES = 1024 * 1024  # larger than any text that is kept, in each use
 _MARGIN_BYTES = 16
 _MAX_LINE_BYTES = 64 * 1024 * 1024
-_KEPT_ITEMS = 64
+_KEPT_PAIRS = 20_000
+_LARGE_BYTES = 8
 _U16, _U32, _U64, _I32 = (struct.Struct(code).unpack_from for code in ("<H", "<I", "<Q", "<i"))
-_DECIMAL = re.compile(rb"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(rb"[+-]?[0-9]{1,200}")
 
 Length = tuple[Callable[[bytes, int], tuple[int]], int]
 _LENGTHS: Final[Mapping[int, Length]] = {
@@ -44,6 +47,15 @@ class Judge(Protocol):
 
     def called(self, callee: Value, arguments: tuple[Value, ...], opcode: str, offset: int) -> None:
         """Something is called with these arguments."""
+
+    def computed_arguments(self, callee: Value, opcode: str, offset: int) -> None:
+        """Something is called, with arguments that are no tuple written in the stream."""
+
+    def held(self, function: Global, offset: int) -> None:
+        """A function is put into a container, where whoever takes it out may call it."""
+
+    def filled(self, target: Node, offset: int) -> None:
+        """Items go into what a call gave, by its methods, or under watched keys into a dict."""
 
     def built(self, instance: Value, state: Value, offset: int) -> None:
         """An object gets its state: by `__setstate__`, or attribute by attribute."""
@@ -79,6 +91,7 @@ class Machine:
         self.count = 0
         self.largest = 0
         self.deepest = 0
+        self.tally = HashTally()
         self.result: Value | None = None
         self._source = source
         self._judge = judge
@@ -205,7 +218,9 @@ class Machine:
                     items = stack[start:]
                     del stack[start:]
                     self._extend(stack[-1], items, position, pairs=opcode == 0x73)
-                elif opcode in _CONSTANTS:  # NONE, NEWTRUE, NEWFALSE
+                elif opcode == 0x4E:  # NONE
+                    append(NONE)
+                elif opcode in _TRUTHS:
                     append(PLAIN)
                 elif opcode == 0x43:  # SHORT_BINBYTES
                     size_bytes = data[position]
@@ -311,19 +326,59 @@ class Machine:
             raise Unreadable("Items are put into what is no container.", self._base + position - 1)
         assert isinstance(target, Node)
         self._grow(target, items)
-        if pairs and self._arrays is not None and len(items) <= _KEPT_ITEMS:
+        self._hold(target, position)
+        watched = False
+        if pairs:
+            watched = self._keep(target, items)
+        elif not SPECIAL_KEYS.isdisjoint(items):
+            target.odd_keys = True
+        if watched or target.callee is not None:
+            self._judge.filled(target, self._base + position - 1)
+
+    def _keep(self, target: Node, items: list[Value]) -> bool:
+        """What is known of a dict afterwards: that it has keys, which are watched or odd, and fields.
+
+        Whether there were watched keys.
+        """
+        keys, watched = items[::2], False
+        if not WATCHED_KEYS.isdisjoint(keys):
             mapping = target.mapping = target.mapping or {}
-            for key, value in zip(items[::2], items[1::2], strict=False):
-                if isinstance(key, bytes) and len(mapping) < _KEPT_ITEMS:
+            for key, value in zip(keys, items[1::2], strict=False):
+                if isinstance(key, bytes) and key in WATCHED_KEYS:
                     mapping[key] = value
+            watched = True
+        for key in keys:
+            if key.__class__ is bytes:
+                continue
+            self.tally.add(keys)
+            target.odd_keys = target.odd_keys or any(isinstance(key, Node) and key.callee for key in keys)
+            break
+        if target.pairs is not None:
+            if len(target.pairs) < _KEPT_PAIRS:
+                target.pairs += items
+        elif not target.keyed and _is_field(items[1]):
+            target.pairs = list(items)
+        target.keyed = True
+        return watched
+
+    def _hold(self, target: Node, position: int) -> None:
+        """What is carried into a container that can change is told at once: nobody knows who takes it out."""
+        if target.carried is not None:
+            self._judge.held(target.carried, self._base + position - 1)
+            target.carried = None
 
     def _grow(self, target: Node, items: list[Value]) -> None:
         size, depth = target.size + len(items), target.depth
         for item in items:
-            if item.__class__ is Node:
-                size += item.size
-                if item.depth >= depth:
-                    depth = item.depth + 1
+            kind = item.__class__
+            if kind is Node:
+                size += item.size  # type: ignore[union-attr]  # told by the class, for speed
+                if item.depth >= depth:  # type: ignore[union-attr]
+                    depth = item.depth + 1  # type: ignore[union-attr]
+                if item.carried is not None:  # type: ignore[union-attr]
+                    target.carried = item.carried  # type: ignore[union-attr]
+            elif kind is Global and item.is_function:  # type: ignore[union-attr]
+                target.carried = item  # type: ignore[assignment]
         target.size, target.depth = size, depth
         if size > self.largest:  # noqa: PLR1730  # a call for each item would cost more than all the rest
             self.largest = size
@@ -334,24 +389,31 @@ class Machine:
         items = self._pop_to_mark(position)
         node = Node()
         self._grow(node, items)
+        self._hold(node, position)
+        if not SPECIAL_KEYS.isdisjoint(items):
+            node.odd_keys = True
         self._stack.append(node)
         return position
+
+    def _frozenset(self, position: int) -> int:
+        self.tally.add(self._stack[self._marks[-1] :] if self._marks else ())
+        return self._list(position)
 
     def _dict(self, position: int) -> int:
         items = self._pop_to_mark(position)
         if len(items) % 2:
             raise Unreadable("DICT finds an odd number of values.", self._base + position - 1)
         node = Node()
-        self._extend(node, items, position, pairs=True)
+        if items:
+            self._extend(node, items, position, pairs=True)
         self._stack.append(node)
         return position
-
-    _frozenset = _list
 
     def _additems(self, position: int) -> int:
         items = self._pop_to_mark(position)
         self._need(1, position)
         if items:
+            self.tally.add(items)
             self._extend(self._stack[-1], items, position, pairs=False)
         return position
 
@@ -404,8 +466,10 @@ class Machine:
     def _number(self, position: int, strip: bytes = b"") -> int:
         line, after = self._line(position)
         text = b"" if line is None else line.strip().removesuffix(strip)
-        known = _DECIMAL.fullmatch(text) is not None
-        self._stack.append(int(text) if known else PLAIN)
+        value = int(text) if _DECIMAL.fullmatch(text) is not None else PLAIN
+        if len(text) > 2 * _LARGE_BYTES:
+            self.tally.add((value,))
+        self._stack.append(value)
         return after
 
     def _int(self, position: int) -> int:
@@ -421,8 +485,10 @@ class Machine:
 
     def _long1(self, position: int) -> int:
         size_bytes = self._data[position]
-        number = self._data[position + 1 : position + 1 + size_bytes] if size_bytes <= 8 else None
-        value: Value = PLAIN if number is None else int.from_bytes(number, "little", signed=True)
+        number = self._data[position + 1 : position + 1 + size_bytes]
+        value = int.from_bytes(number, "little", signed=True)
+        if size_bytes >= _LARGE_BYTES:
+            self.tally.add((value,))  # from a list, too, it may come into a set
         return self._skipped(position + 1, size_bytes, value)
 
     def _long4(self, position: int) -> int:
@@ -534,13 +600,16 @@ class Machine:
         return position
 
     def _call(self, callee: Value, arguments: Value, opcode: str, position: int) -> None:
-        items = arguments.items if isinstance(arguments, Node) else None
+        items = arguments.items if isinstance(arguments, Node) and arguments.callee is None else None
+        offset = self._base + position - 1
         if items is None:
             # The real machine takes a tuple alone; what is none here may be one that a call has made.
+            self._judge.computed_arguments(callee, opcode, offset)
             items = (arguments,)
-        self._judge.called(callee, items, opcode, self._base + position - 1)
+        self._judge.called(callee, items, opcode, offset)
         node = Node(items, callee)
         self._grow(node, list(items))
+        node.carried = None
         self._stack.append(node)
 
     def _reduce(self, position: int) -> int:
@@ -557,7 +626,11 @@ class Machine:
 
     def _newobj_ex(self, position: int) -> int:
         self._need(3, position)
-        _, arguments, callee = self._stack.pop(), self._stack.pop(), self._stack.pop()
+        named, arguments, callee = self._stack.pop(), self._stack.pop(), self._stack.pop()
+        if isinstance(named, Node) and isinstance(arguments, Node) and arguments.items is not None:
+            # What is named is looked at like one more argument, which no list of arguments foresees.
+            empty = named.callee is None and not named.keyed
+            arguments = arguments if empty or arguments.callee else Node((*arguments.items, named))
         self._call(callee, arguments, "NEWOBJ_EX", position)
         return position
 
@@ -585,10 +658,13 @@ class Machine:
         instance.state = state
         if isinstance(state, Node):
             self._grow(instance, [state])
-        if self._arrays is None or not isinstance(instance.callee, Global) or not isinstance(state, Node):
+            instance.carried = None
+        made = _class_of(instance)
+        if self._arrays is None or made is None:
             return position
-        named = {key.decode("utf-8", "replace"): value for key, value in (state.mapping or {}).items()}
-        behind = self._arrays.after_build(instance.callee.path, named, self._base + position)
+        mapping = state.mapping if isinstance(state, Node) else None
+        named = {key.decode("utf-8", "replace"): value for key, value in (mapping or {}).items()}
+        behind = self._arrays.after_build(made.path, named, self._base + position)
         return position if behind is None else self._jump(behind - self._base)
 
     def _extension(self, code: int, position: int) -> None:
@@ -621,7 +697,23 @@ class Machine:
         self._stack.append(self._judge.persistent(pid, self._base + position - 1))
 
 
+def _class_of(instance: Node) -> Global | None:
+    """The class of an object, by whatever call it was made."""
+    callee = instance.callee
+    if isinstance(callee, Global) and callee.module == "copyreg" and instance.items:
+        callee = instance.items[0]
+    return callee if isinstance(callee, Global) else None
+
+
+def _is_field(value: Value) -> bool:
+    """Whether it is a tuple that begins with what a call gave, as a field of a record does."""
+    if not isinstance(value, Node) or not value.items or value.callee is not None:
+        return False
+    first = value.items[0]
+    return isinstance(first, Node) and first.callee is not None
+
+
 _EMPTY: Final = frozenset((0x7D, 0x5D, 0x29, 0x8F))
 _POPPING_MARK: Final = frozenset((0x75, 0x65, 0x74))
 _TUPLES: Final = {0x85: 1, 0x86: 2, 0x87: 3}
-_CONSTANTS: Final = frozenset((0x4E, 0x88, 0x89))
+_TRUTHS: Final = frozenset((0x88, 0x89))

@@ -12,11 +12,12 @@ from typing import Final
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.pickles.allow_list import Allowed, allowed, modern_name
 from allmende.scan.pickles.joblib import JoblibArrays
-from allmende.scan.pickles.judgement import REFUSED_GLOBAL
+from allmende.scan.pickles.judgement import ScanJudge
 from allmende.scan.pickles.machine import Machine
+from allmende.scan.pickles.pickle_rules import COMPILED_TEXT, HANDED_ON, PLANTED, REFUSED_GLOBAL
 from allmende.scan.pickles.running import run_pickle
-from allmende.scan.pickles.torch_legacy import is_torch_legacy
-from allmende.scan.pickles.values import PLAIN, Global, Value
+from allmende.scan.pickles.torch_legacy import TorchStorages, is_torch_legacy
+from allmende.scan.pickles.values import PLAIN, Global, Node, Value
 from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -32,12 +33,16 @@ TRAILING_BYTES = Rule(
 )
 RULES = (TRAILING_BYTES,)
 
+_GRAVE: Final = (COMPILED_TEXT, HANDED_ON, PLANTED)
+
 _TRIAL_OPCODES: Final = 500
 _LONG_TRIAL_OPCODES: Final = 1_000_000
 _TRIAL_WINDOW_BYTES: Final = 16 * 1024
 _SOUND_OPCODES: Final = 8
 _MAX_NAMES: Final = 1000
 _PADDING_BYTES: Final = 64 * 1024
+_MOST_STREAMS: Final = 10_000
+_MOST_WITH_ARRAYS: Final = 50
 _PROTOCOL: Final = 0x80
 _FIRST_OPCODES: Final = frozenset(
     b"\x80(]})cSVIFGKMJNLXUTCBPi\x8a\x8b\x8c\x8d\x8e\x8f\x88\x89\x95\x96\x97\x82\x83\x84"
@@ -47,7 +52,7 @@ _HINTS: Final = frozenset({"pickle", "torch", "torch-pickle", "joblib"})
 
 
 def claims_pickle(probe: Probe) -> Claim:
-    """Whether `pickle.load` would do anything with these bytes."""
+    """Whether `pickle.load` would do anything with these bytes, the first time or when called again."""
     named = Claim.NAME if probe.hint in _HINTS else Claim.NONE
     if is_torch_legacy(probe.head):
         return Claim.NONE
@@ -67,9 +72,28 @@ def claims_pickle(probe: Probe) -> Claim:
         return named
     if end is None:
         return Claim.CONTENT
-    rest = probe.source.read_at(end, 64)
-    whole = end + len(rest) >= probe.source.size_bytes and not rest.strip(b"\r\n \0")
-    return Claim.CONTENT if whole and (machine.count > 2 or judge.imports) else named
+    following = _behind_padding(probe.source, end)
+    if following < probe.source.size_bytes:
+        return Claim.CONTENT if _is_followed(probe.source, following) else named
+    return Claim.CONTENT if machine.count > 2 or judge.imports else named
+
+
+def _is_followed(source: Source, position: int) -> bool:
+    """Whether one of the streams from `position` on imports and calls something, or says that it is one."""
+    for _ in range(_MOST_STREAMS):
+        rest = source.window(position, source.size_bytes)
+        head = rest.read_at(0, 4096)
+        if not head or head[0] not in _FIRST_OPCODES:
+            return False
+        judge, machine, end, broken = _tried(rest, _TRIAL_OPCODES)
+        if (judge.imports and judge.calls) or is_torch_legacy(head):
+            return True
+        if head[0] == _PROTOCOL:
+            return not broken or bool(judge.imports) or machine.count >= _SOUND_OPCODES
+        if broken or end is None:
+            return not broken
+        position = _behind_padding(source, position + end)
+    return True
 
 
 def _tried(source: Source, opcodes: int) -> tuple["_TrialJudge", Machine, int | None, bool]:
@@ -85,33 +109,70 @@ def _tried(source: Source, opcodes: int) -> tuple["_TrialJudge", Machine, int | 
 def _read(source: Source, scan: Scan) -> None:
     """All streams of the file, as joblib would read them. Raises Unreadable, LimitReached."""
     torch = scan.hint == "torch-pickle"
+    storages = TorchStorages()
+    with_arrays: list[int] = []
 
     def run(offset: int) -> int:
-        return run_pickle(source, scan, offset, torch=torch, arrays=arrays)
+        before = arrays.count
+        try:
+            return run_pickle(source, scan, offset, torch=torch, arrays=arrays, persistent=storages)
+        finally:
+            if arrays.count > before:
+                with_arrays.append(offset)
 
-    arrays = JoblibArrays(source, scan, run)
+    # joblib hands the pickles of object arrays to the plain loader.
+    arrays = JoblibArrays(source, scan, lambda offset: run_pickle(source, scan, offset))
     try:
         _read_streams(source, scan, run)
     finally:
-        if arrays.count:
-            _check_without_joblib(source, scan)
+        for offset in with_arrays[:_MOST_WITH_ARRAYS]:
+            _check_without_joblib(source, scan, offset)
+    if torch and scan.needs is not None:
+        for key, size_bytes in storages.size_bytes.items():
+            scan.needs(key.decode("utf-8", "replace"), size_bytes or 0)
 
 
-def _check_without_joblib(source: Source, scan: Scan) -> None:
+def _check_without_joblib(source: Source, scan: Scan, offset: int) -> None:
     """Run it once more as a plain `pickle.load` would, for which the arrays are opcodes.
 
-    Ordinary arrays break that at once; what imports something on the way was put there.
+    Ordinary arrays break that at once; what imports something on the way was put there. A stream that ends
+    inside an array goes on with the next.
     """
-    judge = _TrialJudge()
-    with suppress(Unreadable):
-        Machine(source, judge).run(scan.budget.opcodes_left)
-    for module, name in judge.names:
-        if allowed(module, name) is Allowed.NOTHING:
-            scan.found(
-                REFUSED_GLOBAL,
-                f"{module}.{name}",
-                detail="It is imported when the arrays are read as opcodes.",
-            )
+    for _ in range(_MOST_WITH_ARRAYS):
+        trial = _TrialJudge()
+        judge = ScanJudge(_GraveFindings(scan), torch=False)
+        machine = Machine(source, judge, offset)
+        with suppress(Unreadable):
+            machine.run(scan.budget.opcodes_left)
+        scan.budget.add_opcodes(machine.count)
+        for chunk in judge.nested:
+            nested = source.window(chunk.offset, chunk.size_bytes)
+            scan.inside(f"bytes at {chunk.offset}", nested, hint="torch")
+        end: int | None = None
+        with suppress(Unreadable):
+            end = Machine(source, trial, offset).run(scan.budget.opcodes_left)
+        for module, name in trial.names:
+            if allowed(module, name) is Allowed.NOTHING:
+                _found_in_arrays(scan, REFUSED_GLOBAL, f"{module}.{name}")
+        offset = source.size_bytes if end is None else _behind_padding(source, end)
+        if offset >= source.size_bytes or not _goes_on(source.window(offset, source.size_bytes)):
+            return
+
+
+def _found_in_arrays(scan: Scan, rule: Rule, evidence: str | bytes) -> None:
+    scan.found(rule, evidence, detail="It comes when the arrays are read as opcodes.")
+
+
+class _GraveFindings:
+    """Passes on what nothing but intention writes; the rest is said by numbers that happen to be opcodes."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = scan
+
+    def found(self, rule: Rule, evidence: str | bytes = "", *, offset: int | None = None) -> None:
+        """See `Scan.found`."""
+        if rule in _GRAVE:
+            _found_in_arrays(self._scan, rule, evidence)
 
 
 def _read_streams(source: Source, scan: Scan, run: Callable[[int], int]) -> None:
@@ -121,17 +182,28 @@ def _read_streams(source: Source, scan: Scan, run: Callable[[int], int]) -> None
         rest = source.window(position, source.size_bytes - position)
         if rest.size_bytes == 0:
             return
-        if claims_pickle(Probe(rest, rest.read_at(0, 4096), "")) is not Claim.CONTENT:
+        if not _goes_on(rest):
             scan.found(TRAILING_BYTES, rest.read_at(0, 32), offset=position)
             scan.inside("trailing bytes", rest, raw=True)
             return
         position = run(position)
 
 
+def _goes_on(rest: Source) -> bool:
+    """Whether what follows a stream is another one, in any protocol; the next call of a loader reads it."""
+    announced = rest.read_at(0, 1)[0] == _PROTOCOL
+    judge, machine, _, broken = _tried(rest, _TRIAL_OPCODES)
+    if not broken:
+        return True
+    return bool(judge.imports and (announced or judge.calls)) or (
+        announced and machine.count >= _SOUND_OPCODES
+    )
+
+
 def _behind_padding(source: Source, position: int) -> int:
-    """Where the zeros and line ends that follow a stream are over."""
+    """Where the zeros, blanks and line ends that follow a stream are over."""
     while block := source.read_at(position, _PADDING_BYTES):
-        kept = block.lstrip(b"\0\r\n ")
+        kept = block.lstrip(b"\0\r\n\t ")
         position += len(block) - len(kept)
         if kept:
             break
@@ -164,6 +236,15 @@ class _TrialJudge:
     def called(self, callee: Value, arguments: tuple[Value, ...], opcode: str, offset: int) -> None:
         """A call of something imported."""
         self.calls += isinstance(callee, Global)
+
+    def computed_arguments(self, callee: Value, opcode: str, offset: int) -> None:
+        """Judged when the stream is read, like the three below."""
+
+    def held(self, function: Global, offset: int) -> None:
+        """See above."""
+
+    def filled(self, target: Node, offset: int) -> None:
+        """See above."""
 
     def built(self, instance: Value, state: Value, offset: int) -> None:
         """A state for something imported."""

@@ -1,15 +1,19 @@
 """Running one pickle through the machine, on the budget and into the record of a scan."""
 
 from collections.abc import Callable
+from typing import Final
 
 from allmende.scan.budget import LimitReached
-from allmende.scan.pickles.judgement import GROWTH, ScanJudge, is_growth
+from allmende.scan.pickles.judgement import ScanJudge, is_growth
 from allmende.scan.pickles.machine import ArraySkipper, Machine
+from allmende.scan.pickles.pickle_rules import GROWTH
 from allmende.scan.pickles.values import Value
 from allmende.scan.scanning import Scan
 from allmende.scan.source import Source
 
 __all__ = ["run_pickle"]
+
+_MAX_COLLISIONS: Final = 1000
 
 
 def run_pickle(
@@ -38,6 +42,8 @@ def run_pickle(
         if is_growth(machine.largest, machine.deepest, machine.count):
             size, depth = min(machine.largest, 10**30), machine.deepest
             scan.found(GROWTH, f"{size:.1e} parts, {depth} deep", offset=offset)
+        if machine.tally.worst > _MAX_COLLISIONS:
+            scan.found(GROWTH, f"{machine.tally.worst} keys that hash alike", offset=offset)
         for chunk in judge.nested:
             nested = source.window(chunk.offset, chunk.size_bytes)
             scan.inside(f"bytes at {chunk.offset}", nested, hint="torch")

@@ -12,7 +12,7 @@ from allmende.scan.pickles.values import Global, Node, Value
 from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
-__all__ = ["ELEMENT_BYTES", "READER", "RULES", "is_torch_legacy"]
+__all__ = ["ELEMENT_BYTES", "READER", "RULES", "TorchStorages", "is_torch_legacy"]
 
 TRAILING_BYTES = Rule(
     "torch-trailing-bytes",
@@ -40,22 +40,23 @@ def is_torch_legacy(head: bytes) -> bool:
     return head[:1] == b"\x80" and head[2 : 2 + len(_MAGIC)] == _MAGIC
 
 
-class _Storages:
+class TorchStorages:
     """Collects what the persistent ids of the object say of its storages, by key."""
 
     def __init__(self) -> None:
         self.size_bytes: dict[bytes, int | None] = {}
 
     def __call__(self, pid: Value) -> None:
+        """See `running.run_pickle`. Of a storage that is named twice, the larger size counts."""
         items = pid.items if isinstance(pid, Node) and pid.items is not None else ()
         if len(items) < 5 or items[0] != b"storage" or not isinstance(items[2], bytes):
             return
-        kind, count = items[1], items[4]
+        kind, count, key = items[1], items[4], items[2]
         each = ELEMENT_BYTES.get(kind.name) if isinstance(kind, Global) else None
-        known = each is not None and isinstance(count, int)
-        self.size_bytes[items[2]] = (
-            each * count if known and each is not None and isinstance(count, int) else None
-        )
+        if each is None or not isinstance(count, int):
+            self.size_bytes[key] = None
+        elif key not in self.size_bytes or self.size_bytes[key] is not None:
+            self.size_bytes[key] = max(each * count, self.size_bytes.get(key) or 0)
 
     def known(self) -> list[int] | None:
         """The sizes in the order of the file; None where one is of a type that is not known here."""
@@ -70,7 +71,7 @@ def _claims(probe: Probe) -> Claim:
 
 def _read(source: Source, scan: Scan) -> None:
     """The five pickles, then the storages. Raises Unreadable, LimitReached."""
-    storages = _Storages()
+    storages = TorchStorages()
     position = 0
     for _ in range(_STREAMS):
         position = run_pickle(source, scan, position, torch=True, persistent=storages)

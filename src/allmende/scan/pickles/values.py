@@ -6,7 +6,7 @@ else that cannot matter as `PLAIN`. What can matter is a `Global`, a `Node`, or 
 
 from typing import Final
 
-__all__ = ["MAX_TEXT_BYTES", "PLAIN", "Chunk", "Global", "Node", "Value", "described"]
+__all__ = ["MAX_TEXT_BYTES", "NONE", "PLAIN", "Chunk", "Global", "Node", "Value", "described"]
 
 MAX_TEXT_BYTES: Final = 4096
 """Longer texts name nothing; that they are there is all that is kept of them."""
@@ -22,16 +22,19 @@ class _Plain:
 
 
 PLAIN: Final = _Plain()
+NONE: Final = _Plain()
+"""What is written as None, apart from other constants."""
 
 
 class Global:
-    """Something imported by name."""
+    """Something imported by name; `is_function` where it may only be called, and not lie in data."""
 
-    __slots__ = ("module", "name")
+    __slots__ = ("is_function", "module", "name")
 
-    def __init__(self, module: str, name: str) -> None:
+    def __init__(self, module: str, name: str, *, is_function: bool = False) -> None:
         self.module = module
         self.name = name
+        self.is_function = is_function
 
     @property
     def path(self) -> str:
@@ -53,11 +56,15 @@ class Node:
     """A container, or what a call gave.
 
     `size` counts what is below it, each time that it is referred to; `depth` how deep that goes. Both would
-    be spent by whoever walks over the object. `items` is kept for tuples, and for dicts where the caller of
-    the machine wants to see the state of objects.
+    be spent by whoever walks over the object. `items` is kept for tuples, and as the arguments of calls;
+    `mapping` holds the keys of a dict that somebody asks for (`WATCHED_KEYS`), `pairs` keys and values of a
+    dict of tuples, `odd_keys` says that keys of it were made by calls, `keyed` that it has keys at all, and
+    `carried` which function lies somewhere in a tuple.
     """
 
-    __slots__ = ("callee", "depth", "items", "mapping", "size", "state")
+    __slots__ = (
+        "callee", "carried", "depth", "items", "keyed", "mapping", "odd_keys", "pairs", "size", "state",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -69,6 +76,10 @@ class Node:
         self.items = items
         self.callee = callee
         self.mapping: dict[bytes, Value] | None = None
+        self.pairs: list[Value] | None = None
+        self.keyed = False
+        self.odd_keys = False
+        self.carried: Global | None = None
         self.state: Value | None = None
         self.size = size
         self.depth = depth

@@ -1,7 +1,7 @@
 """Chat templates, parsed and never rendered: each part of the tree is held to what ordinary templates use."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from allmende.scan.source import Source
 from allmende.scan.templates.template_bindings import label_of
 from allmende.scan.templates.template_costs import costly_parts
 from allmende.scan.templates.template_evaluation import Evaluation
+from allmende.scan.templates.template_lengths import overlong
 from allmende.scan.templates.template_parsing import in_order, parsed
 from allmende.scan.templates.template_rules import (
     ESCAPE,
@@ -73,7 +74,7 @@ def examine_template(text: str, scan: Scan, inside: str = "") -> None:
     examiner = _Examiner(scan, inside, ordered, evaluation)
     for node in ordered:
         examiner.examine(node)
-    for evidence, node in costly_parts(ordered, evaluation):
+    for evidence, node in (*costly_parts(ordered, evaluation), *overlong(ordered, evaluation)):
         examiner.found(REPEATS, evidence, node)
 
 
@@ -96,6 +97,7 @@ class _Examiner:
         self._scan = scan
         self._inside = inside
         self._evaluation = evaluation
+        self._compared = set(_compared(ordered))
         self._macros = {node.name for node in ordered if isinstance(node, nodes.Macro)}
         self._handlers: dict[type[nodes.Node], Callable[[Any], None]] = {
             nodes.Getattr: self._attribute,
@@ -118,7 +120,7 @@ class _Examiner:
             handler(node)
         elif not isinstance(node, NODES):
             self.found(UNKNOWN_NAME, type(node).__name__.lower(), node)
-        if isinstance(node, nodes.Expr):
+        if isinstance(node, nodes.Expr) and id(node) not in self._compared:
             for text in self._value(node).texts:
                 if text in INTERNALS:
                     self.found(ESCAPE, text, node)
@@ -247,6 +249,19 @@ class _Examiner:
         plain = value.known and value.texts and all(_PLAIN_PATH.fullmatch(text) for text in value.texts)
         names = ", ".join(value.texts) or "a name put together"
         self.found(LOADS_BESIDE if plain else INCLUDES, f"{type(node).__name__.lower()} {names}", node)
+
+
+def _compared(ordered: list[nodes.Node]) -> Iterator[int]:
+    """The texts that are written out in comparisons: nothing is reached by asking whether they are there."""
+    for node in ordered:
+        if isinstance(node, nodes.Compare):
+            for part in (node.expr, *(operand.expr for operand in node.ops)):
+                items = part.items if isinstance(part, (nodes.List, nodes.Tuple)) else [part]
+                yield from (
+                    id(item)
+                    for item in (part, *items)
+                    if isinstance(item, (nodes.Const, nodes.List, nodes.Tuple))
+                )
 
 
 def _makes_callable(node: nodes.Node) -> bool:

@@ -32,7 +32,16 @@ FILLED_PADDING = Rule(
     "Write the file again with a current version of llama.cpp.",
     "GGUF specification, file structure.",
 )
-RULES = (TRAILING_BYTES, FILLED_PADDING)
+UNEQUAL_ARRAYS = Rule(
+    "gguf-unequal-arrays",
+    Severity.HIGH,
+    "lists of the vocabulary that do not fit together",
+    "The file lists more tokens than scores or types of tokens, or fewer. Programs that go by the number of "
+    "tokens read beyond the end of the shorter list.",
+    "Write the file again with a current version of llama.cpp.",
+    "GGUF specification, tokenizer.ggml; CWE-125: out-of-bounds read.",
+)
+RULES = (TRAILING_BYTES, FILLED_PADDING, UNEQUAL_ARRAYS)
 
 _OLD_MAGICS: Final = (b"lmgg", b"fmgg", b"tjgg", b"algg")
 """The formats before GGUF: no current program opens them, and there is nothing to hold them to."""
@@ -57,11 +66,24 @@ def _read(source: Source, scan: Scan) -> None:
     for key, value in header.metadata.items():
         examine_name(key, scan)
         _examine_value(key, value, scan)
+    _examine_vocabulary(header, scan)
     for tensor in header.tensors:
         examine_name(tensor.name, scan)
     _examine_padding(header, source, scan)
     _examine_end(header, source, scan)
     scan.inside("tensors", source.window(header.data_start, source.size_bytes), raw=True)
+
+
+def _examine_vocabulary(header: GgufHeader, scan: Scan) -> None:
+    """Every token has a score and a type, where there are any."""
+    tokens = header.metadata.get("tokenizer.ggml.tokens")
+    for name in ("scores", "token_type"):
+        values = header.metadata.get(f"tokenizer.ggml.{name}")
+        if not isinstance(tokens, ArraySummary) or not isinstance(values, ArraySummary):
+            continue
+        if values.length != tokens.length:
+            told = f"{tokens.length} tokens, {values.length} {name}"
+            scan.found(UNEQUAL_ARRAYS, told, inside=f"tokenizer.ggml.{name}")
 
 
 def _examine_value(key: str, value: GgufValue, scan: Scan) -> None:

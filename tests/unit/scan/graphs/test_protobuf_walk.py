@@ -22,7 +22,11 @@ def test_numbers_and_texts_are_told_apart() -> None:
     "data",
     [
         pytest.param(b"\x0a\x05ab", id="longer than the message"),
-        pytest.param(b"\x0b", id="group"),
+        pytest.param(b"\x0b", id="group not ended"),
+        pytest.param(b"\x0c", id="group not begun"),
+        pytest.param(b"\x0b\x14", id="group ended by another number"),
+        pytest.param(b"\x0b" * 101 + b"\x0c" * 101, id="groups too deep"),
+        pytest.param(b"\x0b\x0a\x05ab\x0c", id="field in a group longer than the message"),
         pytest.param(b"\x02\x00", id="field 0"),
         pytest.param(b"\x08" + b"\xff" * 10, id="number too long"),
         pytest.param(b"\x08\x80", id="number cut off"),
@@ -32,6 +36,12 @@ def test_numbers_and_texts_are_told_apart() -> None:
 def test_what_breaks_the_wire_format_is_refused(data: bytes) -> None:
     with pytest.raises(Unreadable):
         fields(data)
+
+
+def test_groups_are_passed_over_with_what_is_in_them() -> None:
+    nested = b"\x0b" + field(2, "in") + b"\x13" + field(3, 1) + b"\x14" + b"\x0c"
+    assert fields(field(1, 5) + nested + field(2, "abc")) == [(1, VARINT, 5, 0), (2, LENGTH, 0, 3)]
+    assert len(fields(b"\x0b" * 100 + b"\x0c" * 100 + field(1, 1))) == 1
 
 
 def test_packed_numbers_are_read() -> None:
