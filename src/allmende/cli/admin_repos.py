@@ -76,7 +76,7 @@ def delete(
         if repo is None:
             raise RepoNotFound
         owner = account_by_id(uow, repo.namespace_id)
-        remove_repo(uow, local_operator(owner, uow), repo)
+        remove_repo(services, uow, local_operator(owner, uow), repo)
     if as_json:
         say_json("allmende.admin-repo-deleted/1", {"type": repo.type, "name": repo.full_name})
     else:

@@ -7,12 +7,15 @@ from allmende.cli import (
     admin_accounts,
     admin_apply,
     admin_jobs,
+    admin_lineage,
     admin_repos,
     admin_scan,
     admin_tokens,
     admin_upkeep,
     client_environment,
+    diff,
     inspect,
+    lineage,
     scan,
     serve,
 )
@@ -33,6 +36,8 @@ def build() -> App:
     app.command(serve.serve, name="serve")
     app.command(_admin(), name="admin")
     app.command(client_environment.env, name="env")
+    app.command(diff.diff, name="diff")
+    app.command(lineage.lineage, name="lineage")
     app.command(inspect.inspect, name="inspect")
     app.command(scan.scan, name="scan")
     return app
@@ -74,6 +79,7 @@ def _admin() -> App:
     admin.command(verdicts, name="scan")
     admin.command(admin_scan.begin_rescan, name="rescan")
     admin.command(admin_scan.report, name="scan-report")
+    admin.command(admin_lineage.begin_relineage, name="relineage")
     admin.command(admin_upkeep.collect, name="gc")
     admin.command(admin_upkeep.check, name="fsck")
     admin.command(admin_upkeep.begin_epoch, name="new-epoch")

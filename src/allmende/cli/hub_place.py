@@ -98,7 +98,7 @@ def make_ready(settings: "Settings", *, serving: bool = False) -> None:
     With `serving` it is the start of a server: whether the folder is a restored copy is looked at too, and
     whether the rules of the scan are new to it.
     """
-    from allmende.flows import notice_new_rules, open_services
+    from allmende.flows import notice_new_lineage, notice_new_rules, open_services
     from allmende.storage import migrate, settle_epoch
 
     services = open_services(settings)
@@ -107,6 +107,7 @@ def make_ready(settings: "Settings", *, serving: bool = False) -> None:
         if serving:
             settle_epoch(services.database, settings.data)
             notice_new_rules(services)
+            notice_new_lineage(services)
     finally:
         services.close()
 

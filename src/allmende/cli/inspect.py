@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["inspect"]
 
 _PROGRESS_EVERY_S = 0.2
+_MAX_ODD = 20
+_ODD = {
+    "zero": "of zeros alone",
+    "constant": "of one value alone",
+    "nan": "with NaN",
+    "infinite": "with infinite values",
+}
 
 
 def inspect(
@@ -27,6 +34,9 @@ def inspect(
         Literal["model", "dataset", "space"], Parameter(name="--type", help="What the folder is meant to be.")
     ] = "model",
     tensors: Annotated[bool, Parameter(help="List every tensor too.")] = False,
+    values: Annotated[
+        bool, Parameter(help="Read every value: tell tensors that are zero, all equal or not finite.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Say what files are and what their headers, card and configuration say; nothing in them is run.
@@ -34,6 +44,8 @@ def inspect(
     The exit code is 1 when a file cannot be read as what it is.
     """
     from allmende.cli.inspection import inspect_file, list_files, summarise
+    from allmende.cli.inspection_weights import WEIGHT_FORMATS, summarise_weights
+    from allmende.cli.reading_progress import ReadingProgress
 
     progress = _Progress()
     files: list[Inspected] = []
@@ -46,6 +58,11 @@ def inspect(
             _say_file(found)
     progress.clear()
     summary = summarise(path, files, type_)
+    if type_ == "model" and any(file.format in WEIGHT_FORMATS for file in files):
+        with ReadingProgress() as reading:
+            weights = summarise_weights(path, values=values, tell=reading.tell)
+        if weights is not None:
+            summary["weights"] = weights
     if as_json:
         say_json(
             "allmende.inspect/1",
@@ -83,8 +100,10 @@ def _say_file(found: "Inspected") -> None:
     if found.name_disagrees:
         words.append("not what its name says")
     say(f"{printable(found.path)}: {size_text(found.size_bytes)}, {', '.join(map(printable, words))}")
-    for header in found.headers.values():
-        if isinstance(header, dict):
+    for name, header in found.headers.items():
+        if isinstance(header, dict) and name == "weights_error":
+            say(f"    no tensors read: {printable(str(header['error']))}")
+        elif isinstance(header, dict):
             _say_header(header)
     if found.error is not None:
         say(f"    unreadable: {printable(str(found.error['error']))}")
@@ -112,11 +131,35 @@ def _say_summary(summary: "JsonObject") -> None:
     tags = summary.get("tags")
     if isinstance(tags, list) and tags:
         say(f"tags: {printable(', '.join(map(str, tags)))}")
+    weights = summary.get("weights")
+    if isinstance(weights, dict):
+        _say_weights(weights)
     card = summary.get("card")
     if isinstance(card, dict):
         _say_card(card)
     if summary["unreadable"]:
         say(f"{summary['unreadable']} files cannot be read as what they are")
+
+
+def _say_weights(weights: "JsonObject") -> None:
+    if "error" in weights:
+        say(f"weights cannot be read: {printable(str(weights['error']))}")
+        return
+    types = ", ".join(f"{dtype} {count}" for dtype, count in _pairs(weights["dtypes"]))
+    layers = ", ".join(f"{count} in {stack}" for stack, count in _pairs(weights["layers"]))
+    size = f"{weights['parameters']} parameters in {weights['tensor_count']} tensors"
+    say(f"weights: {size} ({printable(types)})")
+    if layers:
+        say(f"layers: {printable(layers)}")
+    problems = weights["problems"]
+    for problem in problems if isinstance(problems, list) else []:
+        say(f"weights not read: {printable(str(problem))}")
+    for what, count in _pairs(weights.get("odd_counts", {})):
+        say(f"tensors {_ODD[what]}: {count}")
+    odd = weights.get("odd", [])
+    for one in odd[:_MAX_ODD] if isinstance(odd, list) else []:
+        if isinstance(one, dict):
+            say(f"    {one['what']}: {printable(str(one['tensor']))} ({one['count']} values)")
 
 
 def _say_card(card: "JsonObject") -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from allmende.errors import NotFound, TooLarge
+from allmende.cli.inspection_weights import LISTED_FORMATS, list_tensors
+from allmende.errors import AllmendeError, NotFound, TooLarge
 from allmende.formats import (
     ArraySummary,
     GgufHeader,
@@ -129,7 +130,20 @@ def inspect_file(name: str, path: Path, *, with_tensors: bool) -> Inspected:
             return Inspected(
                 name, 0, error={"error": "This is no ordinary file.", "code": "not_a_regular_file"}
             )
-        return _inspect(name, reader, status.st_size, with_tensors=with_tensors)
+        inspected = _inspect(name, reader, status.st_size, with_tensors=with_tensors)
+    if inspected.format in LISTED_FORMATS:
+        _add_tensors(inspected, path, with_tensors=with_tensors)
+    return inspected
+
+
+def _add_tensors(inspected: Inspected, path: Path, *, with_tensors: bool) -> None:
+    """These formats hold other things than weights too: one whose tensors cannot be read is not broken."""
+    try:
+        found = list_tensors(path, with_tensors=with_tensors)
+    except AllmendeError as error:
+        inspected.headers = {"weights_error": {"error": error.message, "code": error.code}}
+    else:
+        inspected.headers = {} if found is None else {inspected.format: found}
 
 
 def _open(path: Path) -> BinaryIO:

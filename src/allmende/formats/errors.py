@@ -12,9 +12,13 @@ __all__ = [
     "MalformedCard",
     "MalformedGguf",
     "MalformedJson",
+    "MalformedNpy",
+    "MalformedOnnx",
     "MalformedPathRules",
+    "MalformedPickle",
     "MalformedPointer",
     "MalformedSafetensors",
+    "MalformedTorch",
     "MalformedZip",
 ]
 
@@ -65,3 +69,27 @@ class MalformedPointer(Malformed):
     """Not a canonical git-lfs pointer."""
 
     code = "malformed_pointer"
+
+
+class MalformedPickle(Malformed):
+    """A pickle that no pickler writes, or one beyond the bounds set for it."""
+
+    code = "malformed_pickle"
+
+
+class MalformedTorch(Malformed):
+    """A torch checkpoint whose tensors do not lie in its storages."""
+
+    code = "malformed_torch"
+
+
+class MalformedNpy(Malformed):
+    """The header of an array of NumPy breaks a rule of its format."""
+
+    code = "malformed_npy"
+
+
+class MalformedOnnx(Malformed):
+    """The fields of an ONNX model, or the initialisers in them, cannot be read."""
+
+    code = "malformed_onnx"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allmende.formats import MalformedZip
-from allmende.formats.zip_directory import first_entry_name, read_directory
+from allmende.formats.zip_directory import first_entry_name, read_directory, stored_start
 
 
 def _zip(names: list[str], comment: bytes = b"") -> bytes:
@@ -70,3 +70,40 @@ def test_a_cut_anywhere_is_refused() -> None:
             read_directory(io.BytesIO(data[:cut]), cut)
         with pytest.raises(MalformedZip):
             read_directory(io.BytesIO(data[:cut]), len(data))
+
+
+@given(st.lists(st.text("abc/ä.", min_size=1, max_size=8), unique=True, min_size=1, max_size=6))
+def test_the_bytes_of_entries_are_found(names: list[str]) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, name.encode() * 3)
+        with archive.open(zipfile.ZipInfo("wide"), "w", force_zip64=True) as file:
+            file.write(b"wide")
+    data = buffer.getvalue()
+    for entry in read_directory(io.BytesIO(data), len(data)):
+        start = stored_start(io.BytesIO(data), len(data), entry)
+        assert data[start : start + entry.packed_bytes] == (
+            b"wide" if entry.name == "wide" else entry.name.encode() * 3
+        )
+        assert not entry.compressed
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "part"),
+    [
+        (42, 2**31, "outside of the file"),
+        (42, 1, "not where the directory says"),
+        (20, 2**31, "ends outside of the file"),
+        (8, 1, "is encrypted"),
+        (46, int.from_bytes(b"wxyz", "little"), "another name"),
+    ],
+)
+def test_entries_that_are_elsewhere_are_refused(at: int, value: int, part: str) -> None:
+    data = bytearray(_zip(["name"]))
+    start = data.rindex(b"PK\x01\x02")
+    size = 2 if at == 8 else 4
+    data[start + at : start + at + size] = value.to_bytes(size, "little")
+    (entry,) = read_directory(io.BytesIO(data), len(data))
+    with pytest.raises(MalformedZip, match=part):
+        stored_start(io.BytesIO(data), len(data), entry)
