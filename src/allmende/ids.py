@@ -13,6 +13,7 @@ __all__ = [
     "RepoType",
     "Sha256",
     "TokenId",
+    "WeightsId",
     "XetHash",
     "is_git_oid",
     "is_sha256",
@@ -36,6 +37,9 @@ RepoId = NewType("RepoId", int)
 
 TokenId = NewType("TokenId", int)
 JobId = NewType("JobId", int)
+
+WeightsId = NewType("WeightsId", str)
+"""SHA-256 over the names of the contents that hold a model's weights, 64 lowercase hexadecimal digits."""
 
 RepoType = Literal["model", "dataset", "space"]
 

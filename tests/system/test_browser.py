@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
 
-from allmende.flows import open_services
+from allmende.flows import Services, open_services
 from allmende.settings import Settings
 from allmende.storage import migrate
 from tests.hubs import RunningHub
-from tests.integration.web.filled import commit, examine_all, fill, new_repo, png_file
+from tests.integration.flows.families import finetuned, fresh, gguf_of
+from tests.integration.web.filled import commit, fill, new_repo, png_file
+from tests.integration.web.test_lineage_pages import publish
 from tests.integration.web.test_markdown import HOSTILE
 
 pytestmark = pytest.mark.browser
@@ -26,13 +28,16 @@ FLAGS = [
     "--disable-sync",
 ]
 HERON = "/alice/heron-small"
+BASE = "/alice/heron-base"
 LONG = "n" * 96
+WIDE = "W" * 96
 PAGES = (
     "/", "/models", "/models?tag=birds", "/lab", "/alice", HERON, f"{HERON}/tree/main",
     f"{HERON}/tree/v1/docs", f"{HERON}/blob/main/README.md", f"{HERON}/blob/main/model.safetensors",
     f"{HERON}/blob/main/docs/matrix.png", f"{HERON}/commits/main", f"{HERON}/commit/main",
     "/datasets/lab/marsh-notes", "/bob/empty", "/login", f"/bob/{LONG}", f"/bob/{LONG}/tree/main",
-    f"/bob/{LONG}/commits/main",
+    f"/bob/{LONG}/commits/main", f"{HERON}/lineage", BASE, f"{BASE}/lineage",
+    "/bob/liar", "/bob/liar/lineage", f"/bob/{LONG}/lineage",
 )  # fmt: skip
 
 
@@ -76,10 +81,22 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     new_repo(services, "bob", "bob/hostile")
     hostile = "\n\n".join(HOSTILE.values())
     commit(services, "bob", "model", "bob/hostile", {"README.md": hostile.encode()}, "hostile")
-    examine_all(services)
+    publish_family(services)
     services.database.close()
     with RunningHub(data, people=None) as running:
         yield running
+
+
+def publish_family(services: Services) -> None:
+    """A base, what comes from it, and a model whose card names another base."""
+    base = fresh(1)
+    publish(services, "alice/heron-base", base)
+    publish(services, "alice/heron-tuned", finetuned(base, 2), base="base_model: alice/heron-base")
+    publish(services, f"bob/{LONG}", finetuned(base, 3))
+    publish(services, f"bob/{WIDE}", finetuned(base, 4))
+    publish(services, "bob/stranger", fresh(9))
+    lie = "base_model: bob/stranger\nbase_model_relation: finetune"
+    publish(services, "bob/liar", gguf_of(base), base=lie, file="liar.Q8_0.gguf")
 
 
 @pytest.fixture(scope="module")
@@ -196,4 +213,59 @@ def test_the_keyboard_reaches_the_content_first(hub: RunningHub, browser: Browse
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     assert page.url.endswith("#content")
+    page.close()
+
+
+def test_the_family_is_drawn_and_its_links_work_by_keyboard(hub: RunningHub, plain: BrowserContext) -> None:
+    page = plain.new_page()
+    page.goto(f"{hub.url}{BASE}/lineage")
+    child = page.get_by_role("link", name="descendant: alice/heron-tuned")
+    child.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    focused = "getComputedStyle(document.activeElement.querySelector('rect')).strokeWidth"
+    assert page.evaluate(focused) == "3px"
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{hub.url}/alice/heron-tuned")
+    assert page.locator("#lineage").get_by_role("link", name="alice/heron-base").count() == 2
+
+
+@pytest.mark.parametrize("path", [f"{BASE}/lineage", "/bob/liar/lineage", f"/bob/{LONG}/lineage"])
+def test_no_words_of_the_drawing_leave_their_box(hub: RunningHub, browser: Browser, path: str) -> None:
+    for language in ("en", "de"):
+        page = browser.new_page(locale=language)
+        page.goto(hub.url + path)
+        too_wide = """[...document.querySelectorAll('.family .kin, .family .label')].filter(group =>
+            [...group.querySelectorAll('text')].some(text =>
+                text.getBBox().width > group.querySelector('rect').getBBox().width - 6)
+        ).map(group => group.textContent)"""
+        assert page.locator(".family .kin").count() >= 2
+        assert page.evaluate(too_wide) == []
+        page.close()
+
+
+def test_a_lie_is_seen_without_opening_anything(hub: RunningHub, plain: BrowserContext) -> None:
+    page = plain.new_page()
+    page.goto(f"{hub.url}/bob/liar")
+    claim = page.locator(".claim-contradicted")
+    assert claim.is_visible()
+    assert "bob/stranger" in claim.inner_text()
+    assert page.locator(".descended").get_by_role("link", name="alice/heron-base").is_visible()
+    assert not page.locator(".figures").first.is_visible()
+    page.locator(".descended summary", has_text="Evidence").click()
+    assert page.get_by_text("Equal once rounded").is_visible()
+
+
+def test_on_a_phone_the_model_is_in_sight_and_the_tables_say_the_same(
+    hub: RunningHub, browser: Browser
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(f"{hub.url}{BASE}/lineage")
+    me = page.locator(".kin.self rect").bounding_box()
+    assert me is not None
+    assert me["x"] >= 0
+    assert me["x"] + me["width"] <= 390
+    row = page.locator("#descendants tr", has_text="bob/liar")
+    assert row.is_visible()
+    assert "proven" in row.inner_text()
     page.close()

@@ -4,7 +4,7 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from tools.demonstration.scene import BASE, PRIVATE, PUBLISHER, TRAINED, Scene
+from tools.demonstration.scene import BASE, LIAR, PRIVATE, PUBLISHER, TRAINED, Scene
 
 __all__ = ["print_closing", "print_heading", "print_step"]
 
@@ -32,7 +32,13 @@ def print_step(number: int, title: str, sentence: str, seconds: float) -> None:
 def print_closing(scene: Scene) -> None:
     """What to open and what to type next."""
     url = scene.hub.url
-    pages = (("", "the home page"), (BASE, "the base model"), (TRAINED, "a derivative of it"))
+    pages = (
+        ("", "the home page"),
+        (BASE, "the base model"),
+        (f"{BASE}/lineage", "its family, as measured"),
+        (TRAINED, "a derivative of it"),
+        (LIAR, "a model whose card lies"),
+    )
     opened = "\n".join(f"  {f'{url}/{path}':<{_ADDRESS_CHARS}}  {what}" for path, what in pages)
     print(
         f"""

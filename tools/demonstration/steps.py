@@ -14,8 +14,21 @@ from pathlib import Path
 from tools.demonstration.counting import counted_line
 from tools.demonstration.danger import refuse_danger
 from tools.demonstration.derivatives import merged_folder, trained_folder
+from tools.demonstration.kinship import contradict_lie, tell_descent
+from tools.demonstration.lying import claimed_folder, lying_folder
 from tools.demonstration.reading import read_page, read_refusal
-from tools.demonstration.scene import BASE, MERGED, PRIVATE, PUBLISHER, STRANGER, TRAINED, DemoFailed, Scene
+from tools.demonstration.scene import (
+    BASE,
+    CLAIMED,
+    LIAR,
+    MERGED,
+    PRIVATE,
+    PUBLISHER,
+    STRANGER,
+    TRAINED,
+    DemoFailed,
+    Scene,
+)
 from tools.demonstration.training import PAIRS
 
 __all__ = ["STEPS", "Step"]
@@ -88,9 +101,16 @@ def find_again(scene: Scene) -> str:
     derived = {model.id for model in client.list_models(filter=f"base_model:{BASE}")}
     if not similar >= {BASE, TRAINED, MERGED}:
         raise DemoFailed(f"the tag sentence-similarity lists only {sorted(similar)}")
-    if derived != {TRAINED, MERGED}:
+    if not derived >= {TRAINED, MERGED}:
         raise DemoFailed(f"the derivatives of {BASE} are listed as {sorted(derived)}")
-    return f"The tag sentence-similarity lists {len(similar)} models; two say that they come from {BASE}."
+    return f"The tag sentence-similarity lists {len(similar)} models, and {len(derived)} come from {BASE}."
+
+
+def publish_lie(scene: Scene) -> str:
+    """A model whose card names a base that it does not come from, and that base."""
+    _publish(scene, CLAIMED, claimed_folder(scene), "Our own start", person=STRANGER)
+    _publish(scene, LIAR, lying_folder(scene), "Our own model", person=STRANGER)
+    return contradict_lie(scene)
 
 
 def keep_private(scene: Scene) -> str:
@@ -124,6 +144,8 @@ def open_pages(scene: Scene) -> str:
         ("/", "all-MiniLM-L6-v2"),
         (f"/{BASE}", "sentence-transformers"),
         (f"/{TRAINED}", BASE),
+        (f"/{LIAR}", "contradicted"),
+        (f"/{BASE}/lineage", MERGED),
     ):
         page = read_page(scene.hub.url, path)
         if expected not in page:
@@ -138,6 +160,8 @@ STEPS = (
     Step("Load them back", load_back),
     Step("Look inside", see_examined),
     Step("Find them", find_again),
+    Step("Measure the lineage", tell_descent),
+    Step("Contradict a lie", publish_lie),
     Step("Keep something private", keep_private),
     Step("Refuse what attacks", refuse_danger),
     Step("Open the pages", open_pages),
@@ -160,9 +184,10 @@ def _publish(
     repo_type: str = "model",
     private: bool = False,
     endpoint: str | None = None,
+    person: str = PUBLISHER,
 ) -> str:
     """Create the repo if need be and upload the folder; says whether that changed anything."""
-    client = scene.client(PUBLISHER, endpoint=endpoint)
+    client = scene.client(person, endpoint=endpoint)
     client.create_repo(repo, repo_type=repo_type, private=private, exist_ok=True)
     before = client.repo_info(repo, repo_type=repo_type).sha
     commit = client.upload_folder(

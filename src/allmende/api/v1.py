@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from allmende import __version__
+from allmende.api.lineage import add_lineage_routes
 from allmende.api.scans import add_scan_routes
 from allmende.clock import iso
 from allmende.errors import BadRequest
@@ -103,6 +104,7 @@ def make_api() -> FastAPI:
         tags=["repos"],
     )
     add_scan_routes(app)
+    add_lineage_routes(app)
     return app
 
 

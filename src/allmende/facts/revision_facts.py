@@ -15,6 +15,7 @@ from allmende.storage import UnitOfWork, batches
 __all__ = [
     "EXAMINED",
     "RevisionFacts",
+    "add_revision_facts",
     "examined_value",
     "forget_repo_facts",
     "is_examined",
@@ -59,6 +60,24 @@ def put_revision_facts(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid, fou
     uow.execute(
         delete(revision_fact).where(
             revision_fact.c.repo_id == repo_id, revision_fact.c.commit_oid == commit_oid
+        )
+    )
+    rows = [{"repo_id": repo_id, "commit_oid": commit_oid, **fact_row(fact)} for fact in found]
+    if rows:
+        uow.execute(revision_fact.insert(), rows)
+
+
+def add_revision_facts(
+    uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid, found: Iterable[Fact], instead_of: Iterable[str]
+) -> None:
+    """Add these facts to a revision that was examined, in place of those of the given names."""
+    if not is_examined(uow, repo_id, commit_oid):
+        return
+    uow.execute(
+        delete(revision_fact).where(
+            revision_fact.c.repo_id == repo_id,
+            revision_fact.c.commit_oid == commit_oid,
+            revision_fact.c.name.in_(sorted(set(instead_of))),
         )
     )
     rows = [{"repo_id": repo_id, "commit_oid": commit_oid, **fact_row(fact)} for fact in found]

@@ -12,11 +12,31 @@ from allmende.flows.bootstrap import (
 )
 from allmende.flows.chunk_maps import enqueue_chunking
 from allmende.flows.content_examination import format_fact
+from allmende.flows.family_view import ancestors, path_between
 from allmende.flows.file_scanning import report_fact, verdict_fact
 from allmende.flows.file_verdicts import UNEXAMINED, FileVerdict, entry_verdicts, known_rule
 from allmende.flows.garbage import GarbageReport, collect_garbage
 from allmende.flows.integrity import Finding, FsckReport, fsck
 from allmende.flows.known_chunks import shard_for_chunk
+from allmende.flows.lineage_reading import descendants, lineage_of, siblings
+from allmende.flows.lineage_upkeep import (
+    forget_lineage_of_contents,
+    note_repo_changed,
+    notice_new_lineage,
+    start_relineage,
+)
+from allmende.flows.lineage_view import (
+    Ancestry,
+    DeclaredBase,
+    DescendantsPage,
+    EdgeView,
+    KinView,
+    LineageView,
+    ParentView,
+    PathStep,
+    TreeLink,
+    TreeNode,
+)
 from allmende.flows.lost_bytes import mark_damaged
 from allmende.flows.rebuilding import ShardProgress
 from allmende.flows.removal import remove_repo
@@ -65,10 +85,14 @@ __all__ = [
     "ALLOW_UNSAFE_PARAMETER",
     "SCAN",
     "UNEXAMINED",
+    "Ancestry",
     "Ask",
     "Change",
     "ChunkDamaged",
+    "DeclaredBase",
+    "DescendantsPage",
     "Door",
+    "EdgeView",
     "FileBlocked",
     "FileHoldsSecret",
     "FileQuarantined",
@@ -82,10 +106,14 @@ __all__ = [
     "HubScanner",
     "IssuedToken",
     "Judge",
+    "KinView",
+    "LineageView",
     "NeedsAuditor",
     "NothingToLift",
     "Outcome",
+    "ParentView",
     "Passed",
+    "PathStep",
     "Plan",
     "PlanInvalid",
     "ReconstructionTerm",
@@ -95,26 +123,35 @@ __all__ = [
     "Services",
     "ShardProgress",
     "Subject",
+    "TreeLink",
+    "TreeNode",
     "Uploader",
     "XorbRange",
+    "ancestors",
     "apply_plan",
     "begin_epoch",
     "collect_garbage",
     "create_first_administrator",
+    "descendants",
     "end_override",
     "enqueue_chunking",
     "entry_verdicts",
+    "forget_lineage_of_contents",
     "format_fact",
     "fsck",
     "is_auditor",
     "known_rule",
     "let_go_of_named",
     "lift_verdict",
+    "lineage_of",
     "make_worker",
     "mark_damaged",
+    "note_repo_changed",
+    "notice_new_lineage",
     "notice_new_rules",
     "offers_xet",
     "open_services",
+    "path_between",
     "read_plan",
     "receive_shard",
     "reconstruct",
@@ -123,6 +160,8 @@ __all__ = [
     "repository_rules",
     "scan_report",
     "shard_for_chunk",
+    "siblings",
+    "start_relineage",
     "start_rescan",
     "subject_at",
     "subject_of",

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
-from allmende.facts import ContentKey, Fact, content_facts, forget_content_facts, put_content_facts
+from allmende.facts import (
+    ContentKey,
+    Fact,
+    content_facts,
+    forget_content_facts,
+    forget_weights_of_contents,
+    put_content_facts,
+)
 from allmende.flows.services import Services
 from allmende.formats import (
     GgufHeader,
@@ -107,6 +114,7 @@ def file_facts(uow: UnitOfWork, files: Iterable[HeldFile]) -> dict[ContentKey, d
 def forget_content(uow: UnitOfWork, sha256: Sha256) -> None:
     """The bytes are gone for good, and with them everything that was learned from them."""
     forget_content_facts(uow, [sha256])
+    forget_weights_of_contents(uow, [sha256])
     for step in _HEADERS.values():
         forget_step(uow, step.step, {"content": sha256})
 

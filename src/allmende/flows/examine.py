@@ -14,9 +14,12 @@ from allmende.clock import iso
 from allmende.facts import EXAMINED, Fact, put_revision_facts
 from allmende.flows.content_examination import TOOL, TOOL_VERSION, HeldFile, examine_files, file_facts
 from allmende.flows.file_scanning import SCAN_TOOL, scan_files
+from allmende.flows.lineage_index import index_head
 from allmende.flows.revision_summary import RevisionFiles, summarise
 from allmende.flows.scan_summary import RevisionScan, revision_scan
 from allmende.flows.services import Services
+from allmende.flows.weighing import Weighing, hold_weighed, weigh
+from allmende.flows.weights_files import ADAPTER_CONFIG, MAX_CONFIG_BYTES
 from allmende.formats import JsonObject, MalformedJson, read_json_object
 from allmende.git import owns
 from allmende.ids import GitOid, RepoId
@@ -41,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 _CONFIG = "config.json"
 _INDEX = "model.safetensors.index.json"
-_MAX_JSON_BYTES = {_CONFIG: 1024 * 1024, _INDEX: 16 * 1024 * 1024}
+_MAX_JSON_BYTES = {_CONFIG: 1024 * 1024, _INDEX: 16 * 1024 * 1024, ADAPTER_CONFIG: MAX_CONFIG_BYTES}
 _JSON_DEPTH = 64
 _LINK_MODE = 0o120000
 _MAX_LINK_BYTES = 4096
@@ -86,7 +89,12 @@ def examine_revision(
         card=card,
         misread=tuple(misread),
     )
-    _record(services, repo_id, commit_oid, summarise(revision, services.database.clock()), scan)
+    weighing = None
+    if repo.type == "model":
+        adapter = _read_json(services, repo_id, files, ADAPTER_CONFIG, [])
+        weighing = weigh(files, card, adapter)
+    facts_found = summarise(revision, services.database.clock())
+    _record(services, repo_id, commit_oid, facts_found, scan, weighing)
     return files
 
 
@@ -158,6 +166,7 @@ def _record(
     commit_oid: GitOid,
     found: list[Fact],
     scan: RevisionScan,
+    weighing: Weighing | None,
 ) -> None:
     now = services.database.clock()
     finished: JsonObject = {"at": iso(now), "tools": {TOOL: TOOL_VERSION, SCAN_TOOL: RULE_SET}}
@@ -170,6 +179,7 @@ def _record(
             return
         examined = Fact(EXAMINED, finished, "measured", TOOL, TOOL_VERSION, now)
         put_revision_facts(uow, repo_id, commit_oid, [*found, scan.fact(now), examined])
+        hold_weighed(services, uow, repo_id, commit_oid, weighing)
         head = read_ref(uow, repo_id, MAIN)
         if head is not None and head.commit_oid == commit_oid:
             index_derived(
@@ -179,3 +189,4 @@ def _record(
                 pipeline_tag=values.get("pipeline_tag"),
                 library_name=values.get("library_name"),
             )
+            index_head(uow, repo_id, commit_oid)

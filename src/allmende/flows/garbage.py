@@ -14,6 +14,8 @@ from allmende.facts import (
     forget_content_facts,
     forget_repo_facts,
     forget_scan_changes,
+    forget_weights_of_contents,
+    forget_weights_of_repo,
     repos_with_facts,
 )
 from allmende.flows.content_examination import forget_content
@@ -140,6 +142,7 @@ def _remove_git_objects(services: Services, *, dry_run: bool) -> int:
         with services.database.write() as uow:
             oids = delete_unowned_objects(uow, _PAGE)
             forget_content_facts(uow, oids)
+            forget_weights_of_contents(uow, oids)
         removed += len(oids)
         if len(oids) < _PAGE:
             return removed
@@ -152,4 +155,5 @@ def _forget_deleted_repos(services: Services, *, dry_run: bool) -> int:
         with services.database.write() as uow:
             forget_repo_facts(uow, repo_id)
             forget_scan_changes(uow, repo_id)
+            forget_weights_of_repo(uow, repo_id)
     return len(gone)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 
+from allmende.flows.kin_search import KinSearch
 from allmende.flows.scan_policy import parse_policy
 from allmende.flows.scanner import HubScanner
 from allmende.jobs import SqlJobQueue
@@ -34,6 +35,7 @@ class Services:
     xorbs: XorbStore
     downloads: DownloadCounter = field(default_factory=DownloadCounter)
     scanner: HubScanner = field(default_factory=HubScanner)
+    kin: KinSearch = field(default_factory=KinSearch)
 
     @property
     def policy(self) -> Policy:

@@ -5,6 +5,8 @@ from functools import partial
 
 from allmende.flows.chunk_maps import CHUNKING, chunk_contents
 from allmende.flows.examine import examine
+from allmende.flows.lineage_tracing import retrace, trace_weights
+from allmende.flows.lineage_upkeep import relineage
 from allmende.flows.maintenance import SCHEDULES, scrub, sweep
 from allmende.flows.rescan import rescan
 from allmende.flows.services import Services
@@ -16,9 +18,12 @@ _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
     "chunk": chunk_contents,
     "chunk_missing": chunk_contents,
     "examine": examine,
+    "relineage": relineage,
     "rescan": rescan,
+    "retrace": retrace,
     "scrub": scrub,
     "sweep": sweep,
+    "trace": trace_weights,
 }
 
 

@@ -42,7 +42,7 @@ def info(request: Request) -> Response:
         revision = resolve_revision(uow, repo, request.path_params.get("revision", MAIN))
         fields = expand or INFO_FIELDS[repo.type]
         describe = describe_head if revision.ref == MAIN else describe_revision
-        answer = describe(uow, repo, revision, fields, blobs=blobs)
+        answer = describe(uow, actor, repo, revision, fields, blobs=blobs)
         if security or "securityRepoStatus" in expand:
             answer["securityRepoStatus"] = describe_scan(services_of(request), uow, repo, revision)
     return JSONResponse(answer)

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from allmende.clock import iso
 from allmende.errors import BadRequest, NotFound
+from allmende.flows import forget_lineage_of_contents
 from allmende.http import acting, reading, reading_unit, services_of, writing_unit
 from allmende.hub.addresses import API_TYPES, changeable, readable_files
 from allmende.hub.bodies import Body, parsed
@@ -102,8 +103,9 @@ def batch(request: Request, body: bytes) -> Response:
         if hashes and not doomed:
             raise NotFound("The repo holds none of these files.", code="content_not_held")
         if doomed:
-            queue = services_of(request).queue
-            delete_contents(uow, queue, actor, repo, doomed, rewrite=asked.rewriteHistory)
+            services = services_of(request)
+            delete_contents(uow, services.queue, actor, repo, doomed, rewrite=asked.rewriteHistory)
+            forget_lineage_of_contents(services, uow, repo, doomed)
     return JSONResponse({"deleted": doomed})
 
 

@@ -67,7 +67,7 @@ def listing(request: Request) -> Response:
     query = _query(request, wanted, most=_MAX_WITH_SIBLINGS if "siblings" in fields else None)
     with reading_unit(request) as (uow, actor):
         page = list_repos(uow, actor, query)
-        items = describe_list(uow, page.repos, fields)
+        items = describe_list(uow, actor, page.repos, fields)
     return paged(request, items, None if page.next is None else {"cursor": cursor_of(*page.next)})
 
 

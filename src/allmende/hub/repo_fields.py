@@ -17,14 +17,18 @@ from allmende.formats import pipeline_tag_of, tags_of
 from allmende.hub.security_status import repo_status
 from allmende.ids import GitOid, RepoId, RepoType
 from allmende.registry import (
+    Actor,
     CardText,
     FileEntry,
     Repo,
     Revision,
+    base_tags,
     card_at,
     cards_of,
+    count_tagged,
     heads_of,
     list_files,
+    measured_bases,
     storage_of,
     tags_by_repo,
 )
@@ -59,7 +63,6 @@ INFO_FIELDS: dict[RepoType, tuple[str, ...]] = {
 
 _WITHOUT_FACTS = frozenset(
     {
-        "childrenModelCount",
         "citation",
         "description",
         "downloadsAllTime",
@@ -86,6 +89,9 @@ _WITHOUT_FACTS = frozenset(
 _OF_ONE = "securityRepoStatus"
 """A field of one repo alone: it asks for the verdict on every file. In lists it is left out."""
 
+_CHILDREN = "childrenModelCount"
+"""Counted for each repo, as the caller sees them."""
+
 _FACTS = {"config": "config", "gguf": "gguf", "safetensors": "safetensors"}
 """Fields that are a fact of the revision, and the fact's name."""
 
@@ -94,7 +100,7 @@ _STOPPED = frozenset({Status.BLOCKED.word, Status.QUARANTINED.word})
 _FROM_CARD = frozenset({"baseModels", "cardData", "datasets", "model-index", "models"})
 _FROM_REVISION_FACTS = frozenset({*_FACTS, "library_name", "pipeline_tag", "tags"})
 _EXPANDABLE: dict[RepoType, frozenset[str]] = {
-    "model": frozenset({*INFO_FIELDS["model"], "baseModels", _OF_ONE}),
+    "model": frozenset({*INFO_FIELDS["model"], "baseModels", _CHILDREN, _OF_ONE}),
     "dataset": frozenset({*INFO_FIELDS["dataset"], _OF_ONE}),
     "space": frozenset({*INFO_FIELDS["space"], _OF_ONE}),
 }
@@ -114,6 +120,9 @@ class _Subject:
     files: Sequence[FileEntry] | None = None
     pipeline_tag: str | None = None
     library_name: str | None = None
+    measured: Sequence[tuple[str, str]] = ()
+    """Bases that the weights tell: the cards' word for the relation, and the full name."""
+    children: int | None = None
 
 
 def check_expand(repo_type: RepoType, expand: Iterable[str]) -> tuple[str, ...]:
@@ -129,49 +138,62 @@ def check_expand(repo_type: RepoType, expand: Iterable[str]) -> tuple[str, ...]:
 
 
 def describe_head(
-    uow: UnitOfWork, repo: Repo, revision: Revision, fields: Collection[str], *, blobs: bool
+    uow: UnitOfWork, actor: Actor, repo: Repo, revision: Revision, fields: Collection[str], *, blobs: bool
 ) -> dict[str, Any]:
     """A repo at the head of `main`: from what is kept beside the repo."""
-    (subject,) = _subjects(uow, [repo], {repo.id: revision.oid}, fields)
+    (subject,) = _subjects(uow, actor, [repo], {repo.id: revision.oid}, fields)
     return _described(subject, fields, blobs=blobs)
 
 
 def describe_revision(
-    uow: UnitOfWork, repo: Repo, revision: Revision, fields: Collection[str], *, blobs: bool
+    uow: UnitOfWork, actor: Actor, repo: Repo, revision: Revision, fields: Collection[str], *, blobs: bool
 ) -> dict[str, Any]:
     """A repo at any revision: card, tags and facts are those of that revision."""
     wanted = frozenset(fields)
     card = card_at(uow, repo.id, revision.oid) if wanted & (_FROM_CARD | _FROM_REVISION_FACTS) else None
     data = (card.data if card is not None else None) or {}
     facts = revisions_facts(uow, [(repo.id, revision.oid)])[repo.id, revision.oid]
+    is_head = heads_of(uow, [repo.id]).get(repo.id) == revision.oid
+    measured = measured_bases(uow, [repo.id]).get(repo.id, []) if is_head else []
     subject = _Subject(
         repo=repo,
         oid=revision.oid,
         last_modified=iso(revision.commit.at),
-        tags=_tags_at(repo, card, facts),
+        tags=_tags_at(repo, card, facts, measured),
+        measured=measured,
         card=None if card is None else data,
         facts=facts,
         used_bytes=storage_of(uow, [repo.id])[repo.id] if "usedStorage" in wanted else None,
         files=list_files(uow, repo, revision.oid) if "siblings" in wanted else None,
         pipeline_tag=pipeline_tag_of(data) or _text(facts.value("pipeline_tag")),
         library_name=_text(data.get("library_name")) or _text(facts.value("library_name")),
+        children=_children(uow, actor, repo) if _CHILDREN in wanted else None,
     )
     return _described(subject, fields, blobs=blobs)
 
 
-def describe_list(uow: UnitOfWork, repos: Sequence[Repo], fields: Collection[str]) -> list[dict[str, Any]]:
+def describe_list(
+    uow: UnitOfWork, actor: Actor, repos: Sequence[Repo], fields: Collection[str]
+) -> list[dict[str, Any]]:
     """Several repos, each at the head of `main`."""
     heads = heads_of(uow, [repo.id for repo in repos])
-    return [_described(subject, fields, blobs=False) for subject in _subjects(uow, repos, heads, fields)]
+    return [
+        _described(subject, fields, blobs=False) for subject in _subjects(uow, actor, repos, heads, fields)
+    ]
 
 
 def _subjects(
-    uow: UnitOfWork, repos: Sequence[Repo], heads: Mapping[RepoId, GitOid], fields: Collection[str]
+    uow: UnitOfWork,
+    actor: Actor,
+    repos: Sequence[Repo],
+    heads: Mapping[RepoId, GitOid],
+    fields: Collection[str],
 ) -> list[_Subject]:
     wanted = frozenset(fields)
     ids = [repo.id for repo in repos]
     tags = tags_by_repo(uow, ids) if "tags" in wanted else {}
     cards = cards_of(uow, ids) if wanted & _FROM_CARD else {}
+    measured = measured_bases(uow, ids) if "baseModels" in wanted else {}
     used = storage_of(uow, ids) if "usedStorage" in wanted else {}
     named = [name for field, name in _FACTS.items() if field in wanted]
     named += [SCAN] if "gguf" in wanted else []
@@ -190,6 +212,8 @@ def _subjects(
             else None,
             pipeline_tag=repo.pipeline_tag,
             library_name=repo.library_name,
+            measured=measured.get(repo.id, ()),
+            children=_children(uow, actor, repo) if _CHILDREN in wanted else None,
         )
         for repo in repos
     ]
@@ -229,23 +253,36 @@ def _sibling(entry: FileEntry, *, blobs: bool) -> dict[str, Any]:
     return item
 
 
-def _tags_at(repo: Repo, card: CardText | None, facts: RevisionFacts) -> list[str]:
+def _tags_at(
+    repo: Repo, card: CardText | None, facts: RevisionFacts, measured: Iterable[tuple[str, str]]
+) -> list[str]:
     declared = [] if card is None else tags_of(card.data or {}, repo.type, card.body)
     derived = facts.value("tags")
     listed = derived if isinstance(derived, list) else []
-    return list(dict.fromkeys([*declared, *(tag for tag in listed if isinstance(tag, str))]))
+    of_bases = () if any(tag.startswith("base_model:") for tag in declared) else base_tags(measured)
+    return list(dict.fromkeys([*declared, *(tag for tag in listed if isinstance(tag, str)), *of_bases]))
 
 
 def _base_models(subject: _Subject) -> dict[str, Any] | None:
-    """What the card declares its bases to be."""
+    """What the card declares its bases to be, and behind them those that only the weights tell."""
     card = subject.card or {}
-    bases = _listed(card.get("base_model"))
-    if not bases:
+    bases = dict.fromkeys(_listed(card.get("base_model")))
+    measured = {name: relation for relation, name in subject.measured if name not in bases}
+    if not bases and not measured:
         return None
-    answer: dict[str, Any] = {"models": [{"id": base} for base in bases]}
+    answer: dict[str, Any] = {
+        "models": [*({"id": base} for base in bases), *({"id": name, "measured": True} for name in measured)]
+    }
     if isinstance(card.get("base_model_relation"), str):
         answer["relation"] = card["base_model_relation"]
+    elif not bases:
+        answer["relation"] = next(iter(measured.values()))
     return answer
+
+
+def _children(uow: UnitOfWork, actor: Actor, repo: Repo) -> int | None:
+    """How many models name this one as their base, or were found to come from it."""
+    return count_tagged(uow, actor, "model", f"base_model:{repo.full_name}") if repo.type == "model" else None
 
 
 def _gguf(subject: _Subject) -> Any:
@@ -279,6 +316,7 @@ _READERS: dict[str, Callable[[_Subject], Any]] = {
     "author": lambda subject: subject.repo.namespace,
     "baseModels": _base_models,
     "cardData": lambda subject: subject.card,
+    _CHILDREN: lambda subject: subject.children,
     "config": _from_fact(_FACTS["config"]),
     "createdAt": lambda subject: iso(subject.repo.created_at),
     "datasets": _from_card("datasets"),

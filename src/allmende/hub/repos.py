@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from allmende.clock import iso
 from allmende.errors import BadRequest, NotOffered
-from allmende.flows import remove_repo
+from allmende.flows import note_repo_changed, remove_repo
 from allmende.formats import SPACE_SDKS
 from allmende.http import acting, base_url, reading, reading_unit, services_of, writing_unit
 from allmende.hub.addresses import PREFIX, changeable, readable, readable_files, repo_url
@@ -129,7 +129,7 @@ def delete(request: Request, body: bytes) -> Response:
     with writing_unit(request) as (uow, actor):
         namespace, name = _full_name(asked, actor.require_account())
         found = _named(uow, actor, repo_type, f"{namespace}/{name}")
-        remove_repo(uow, actor, found)
+        remove_repo(services_of(request), uow, actor, found)
     return JSONResponse({"deleted": found.full_name})
 
 
@@ -143,6 +143,7 @@ def move(request: Request, body: bytes) -> Response:
     with writing_unit(request) as (uow, actor):
         found = _named(uow, actor, repo_type, asked.fromRepo)
         moved = move_repo(uow, actor, found, asked.toRepo)
+        note_repo_changed(services_of(request), uow, found)
     return JSONResponse({"url": f"{base_url(request)}/{PREFIX[moved.type]}{moved.full_name}"})
 
 
@@ -159,6 +160,8 @@ def settings(request: Request, body: bytes) -> Response:
     with writing_unit(request) as (uow, actor):
         found = changeable(request, uow, actor)
         update_repo(uow, actor, found, private=private, gated=gate, xet_reads=asked.xetReads)
+        if private is not None and private != found.private:
+            note_repo_changed(services_of(request), uow, found)
         found = readable(request, uow, actor)
     return JSONResponse(
         {"private": found.private, "gated": found.gated or False, "xetReads": found.xet_reads}

@@ -11,7 +11,14 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from allmende.formats import MalformedCard, library_of, parse_card, pipeline_tag_of, tags_of
+from allmende.formats import (
+    BASE_MODEL_RELATIONS,
+    MalformedCard,
+    library_of,
+    parse_card,
+    pipeline_tag_of,
+    tags_of,
+)
 from allmende.git import FileEntry, find_entry, read_blob, read_commit
 from allmende.ids import GitOid, RepoId
 from allmende.registry.repos import Repo
@@ -22,18 +29,27 @@ __all__ = [
     "CARD_PATH",
     "LINKED",
     "CardText",
+    "base_tags",
     "card_at",
     "card_data",
     "cards_of",
+    "forget_measured_base",
     "index_card",
     "index_derived",
+    "index_measured",
+    "measured_bases",
     "read_card",
     "tags_by_repo",
 ]
 
 CARD_PATH = "README.md"
+DECLARED = "declared"
+MEASURED = "measured"
+"""The source of tags about bases that the weights tell."""
 LINKED = "linked"
 """The source of those rows that are no tags but the repos that a space's card names."""
+_BASE = "base_model:"
+_TAG_PARTS = 3
 _MAX_TAG_CHARS = 200
 _MAX_TAGS = 500
 _MAX_COLUMN_CHARS = 96
@@ -79,7 +95,7 @@ def index_card(uow: UnitOfWork, found: Repo, commit_oid: GitOid) -> None:
     if entry is not None:
         data, body = _parse(read_blob(uow, found.id, entry.oid).decode("utf-8", "replace"))
         uow.execute(card.insert().values(repo_id=found.id, blob_oid=entry.oid, data=data or {}))
-    _set_tags(uow, found.id, "declared", tags_of(data or {}, found.type, body))
+    _set_tags(uow, found.id, DECLARED, tags_of(data or {}, found.type, body))
     _set_tags(uow, found.id, LINKED, _links(data or {}) if found.type == "space" else ())
     uow.execute(
         update(repo)
@@ -104,9 +120,44 @@ def index_derived(
     )
 
 
+def index_measured(uow: UnitOfWork, repo_id: RepoId, bases: Iterable[tuple[str, str]]) -> None:
+    """Put the bases that were measured (relation and full name) among a repo's tags, in the cards' own form.
+
+    Whoever sees the repo sees them: so the caller names only bases that all of those may see.
+    """
+    _set_tags(uow, repo_id, MEASURED, base_tags(bases))
+
+
+def measured_bases(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, list[tuple[str, str]]]:
+    """The same back: relation and full name of each measured base of these repos."""
+    found: dict[RepoId, list[tuple[str, str]]] = {}
+    for batch in batches(sorted(set(repo_ids))):
+        query = select(repo_tag).where(repo_tag.c.repo_id.in_(batch), repo_tag.c.source == MEASURED)
+        for row in uow.all(query.order_by(repo_tag.c.repo_id, repo_tag.c.tag)):
+            parts = row.tag.split(":", 2)
+            if len(parts) == _TAG_PARTS:
+                found.setdefault(RepoId(row.repo_id), []).append((parts[1], parts[2]))
+    return found
+
+
+def forget_measured_base(uow: UnitOfWork, full_name: str) -> None:
+    """No repo is said to come from this one any more: not all who see them may see it."""
+    tags = base_tags((relation, full_name) for relation in sorted(BASE_MODEL_RELATIONS))
+    uow.execute(delete(repo_tag).where(repo_tag.c.source == MEASURED, repo_tag.c.tag.in_(tags)))
+
+
+def base_tags(bases: Iterable[tuple[str, str]]) -> list[str]:
+    """The tags of bases, by relation and full name."""
+    return [tag for relation, name in bases for tag in (f"{_BASE}{name}", f"{_BASE}{relation}:{name}")]
+
+
 def tags_by_repo(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, list[str]]:
-    """All tags of several repos, without repetition, declared ones first."""
+    """All tags of several repos, without repetition, declared ones first.
+
+    Measured bases are told here where the card declares none: two answers to one question would confuse.
+    """
     found: dict[RepoId, list[str]] = {}
+    declaring: set[RepoId] = set()
     for batch in batches(sorted(set(repo_ids))):
         query = (
             select(repo_tag)
@@ -115,6 +166,11 @@ def tags_by_repo(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, li
         )
         for row in uow.all(query):
             tags = found.setdefault(RepoId(row.repo_id), [])
+            if row.source == MEASURED and RepoId(row.repo_id) in declaring:
+                continue
+            declaring |= (
+                {RepoId(row.repo_id)} if row.source == DECLARED and row.tag.startswith(_BASE) else set()
+            )
             if row.tag not in tags:
                 tags.append(row.tag)
     return found

@@ -13,9 +13,9 @@ from allmende.ids import AccountId, GitOid, RepoId, RepoType
 from allmende.registry.actors import Actor
 from allmende.registry.cards import LINKED
 from allmende.registry.names import name_key
-from allmende.registry.repos import MAIN, Repo, repo_from_row
+from allmende.registry.repos import MAIN, Repo, is_visible, repo_from_row
 from allmende.registry.tables import account, repo, repo_content, repo_tag
-from allmende.storage import UnitOfWork, content
+from allmende.storage import UnitOfWork, batches, content
 
 __all__ = [
     "Order",
@@ -24,9 +24,12 @@ __all__ = [
     "RepoQuery",
     "count_by_type",
     "count_repos",
+    "count_tagged",
     "heads_of",
     "list_repos",
+    "repos_by_id",
     "tags_in_use",
+    "visible_among",
     "visible_storage",
 ]
 
@@ -137,6 +140,38 @@ def tags_in_use(uow: UnitOfWork, actor: Actor, repo_type: RepoType) -> list[str]
 def heads_of(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> Mapping[RepoId, GitOid]:
     """The commits at the heads of `main` of several repos."""
     return heads(uow, repo_ids, MAIN)
+
+
+def repos_by_id(uow: UnitOfWork, ids: Iterable[RepoId]) -> dict[RepoId, Repo]:
+    """These repos, as far as they exist. For work inside the hub: checks no right."""
+    found: dict[RepoId, Repo] = {}
+    statement = select(repo, account.c.name.label("namespace")).join(
+        account, account.c.id == repo.c.namespace_id
+    )
+    for batch in batches(sorted(set(ids))):
+        found |= {
+            RepoId(row.id): repo_from_row(row) for row in uow.all(statement.where(repo.c.id.in_(batch)))
+        }
+    return found
+
+
+def visible_among(uow: UnitOfWork, actor: Actor, ids: Iterable[RepoId]) -> dict[RepoId, Repo]:
+    """Those of these repos that the actor may see; disabled ones are shown to nobody."""
+    return {
+        repo_id: found
+        for repo_id, found in repos_by_id(uow, ids).items()
+        if not found.disabled and is_visible(actor, found)
+    }
+
+
+def count_tagged(uow: UnitOfWork, actor: Actor, repo_type: RepoType, tag: str) -> int:
+    """How many repos of a type that the actor may see have a tag."""
+    statement = (
+        select(func.count())
+        .select_from(repo)
+        .where(repo.c.type == repo_type, _visible(actor), _has_tag(tag, linked=False))
+    )
+    return int(uow.connection.execute(statement).scalar_one())
 
 
 def _filtered(statement: Select[Any], actor: Actor, query: RepoQuery) -> Select[Any]:

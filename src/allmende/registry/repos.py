@@ -53,6 +53,7 @@ __all__ = [
     "enqueue_examination",
     "find_repo_by_id",
     "grant_access",
+    "is_visible",
     "lookup_repo",
     "move_repo",
     "readable_repo",
@@ -194,11 +195,11 @@ def readable_repo(uow: UnitOfWork, actor: Actor, repo_type: RepoType, full_name:
     row = _row_by_name(uow, repo_type, full_name)
     if row is None:
         moved = _row_by_former_name(uow, repo_type, full_name)
-        if moved is None or not _visible(actor, repo_from_row(moved)):
+        if moved is None or not is_visible(actor, repo_from_row(moved)):
             raise RepoNotFound
         raise RepoMoved(repo_type, repo_from_row(moved).full_name)
     found = repo_from_row(row)
-    if not _visible(actor, found):
+    if not is_visible(actor, found):
         raise RepoNotFound
     if found.disabled and not actor.administers_hub:
         raise RepoDisabled
@@ -349,7 +350,8 @@ def _first_commit(uow: UnitOfWork, repo_id: RepoId, author: Account) -> GitOid:
     return first.oid
 
 
-def _visible(actor: Actor, found: Repo) -> bool:
+def is_visible(actor: Actor, found: Repo) -> bool:
+    """Whether the actor may know of the repo."""
     return not found.private or actor.may_see(found.namespace_id, found.type, found.full_name)
 
 

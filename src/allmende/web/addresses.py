@@ -1,5 +1,6 @@
 """Where pages and files of a repo lie below the hub's own address."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
@@ -12,7 +13,9 @@ __all__ = [
     "blob_path",
     "commit_path",
     "commits_path",
+    "lineage_path",
     "list_path",
+    "model_path",
     "ref_label",
     "repo_path",
     "resolve_path",
@@ -26,6 +29,8 @@ PREFIX: Mapping[RepoType, str] = {"model": "/", "dataset": "/datasets/", "space"
 
 LISTS: Mapping[RepoType, str] = {"model": "models", "dataset": "datasets", "space": "spaces"}
 """The word for many of a type, in addresses and messages."""
+
+_FULL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
 
 
 def repo_path(repo: Repo) -> str:
@@ -56,6 +61,16 @@ def resolve_path(repo: Repo, revision: str, path: str) -> str:
 def scan_path(repo: Repo, revision: str) -> str:
     """What the scan found in a revision, and what can be done about it."""
     return _at(repo, "scan", revision)
+
+
+def lineage_path(repo: Repo, revision: str) -> str:
+    """Where a revision comes from, and what comes from it."""
+    return _at(repo, "lineage", revision)
+
+
+def model_path(full_name: str) -> str:
+    """The page of a model by its name, as cards write it too; empty for what no model can be called."""
+    return f"/{quote(full_name)}" if _FULL_NAME.fullmatch(full_name) else ""
 
 
 def commits_path(repo: Repo, revision: str) -> str:

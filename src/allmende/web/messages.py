@@ -23,6 +23,8 @@ LANGUAGE_COOKIE = "allmende_lang"
 _FOLDER = Path(__file__).parent / "messages"
 _DECIMAL_POINT = {"en": ".", "de": ","}
 _GROUP_MARK = {"en": ",", "de": "."}
+_PERCENT = {"en": "%", "de": "\N{NO-BREAK SPACE}%"}
+_LEAST_PERCENT = 0.01
 _SIZES = ("kB", "MB", "GB", "TB", "PB")
 _MAX_ACCEPT_CHARS = 500
 
@@ -72,6 +74,28 @@ class Catalogue:
     def day(self, moment: datetime) -> str:
         """A time to the day."""
         return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+    def share(self, share: float) -> str:
+        """A share as a percentage; only what is all or nothing is said to be so."""
+        percent = 100 * share
+        if percent in (0, 100):
+            text = f"{percent:.0f}"
+        elif 0 < percent < _LEAST_PERCENT:
+            text = f"<\N{NO-BREAK SPACE}{_LEAST_PERCENT}"
+        elif 100 - _LEAST_PERCENT < percent < 100:
+            text = f">\N{NO-BREAK SPACE}{100 - _LEAST_PERCENT}"
+        else:
+            digits = 2 if abs(percent) < 1 or 99 <= percent < 100 else 1 if abs(percent) < 99 else 0
+            text = f"{percent:.{digits}f}".removesuffix(".0")
+        return text.replace(".", _DECIMAL_POINT[self.language]) + _PERCENT[self.language]
+
+    def decimal(self, value: float) -> str:
+        """A number of three digits that count."""
+        if value and not 0.001 <= abs(value) < 1e12:
+            return f"{value:.1e}".replace(".", _DECIMAL_POINT[self.language])
+        if abs(value) >= 100:
+            return self.number(round(value))
+        return f"{float(f'{value:.3g}'):g}".replace(".", _DECIMAL_POINT[self.language])
 
     def _rounded(self, value: float) -> str:
         digits = 2 if value < 10 else 1 if value < 100 else 0

@@ -6,7 +6,16 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from allmende.errors import NotFound
-from allmende.web import assets, file_pages, finding, history_pages, repo_page, scan_pages, sign_in
+from allmende.web import (
+    assets,
+    file_pages,
+    finding,
+    history_pages,
+    lineage_pages,
+    repo_page,
+    scan_pages,
+    sign_in,
+)
 from allmende.web.visits import Visit, page
 
 __all__ = ["routes"]
@@ -24,6 +33,7 @@ def routes() -> list[BaseRoute]:
         *history_pages.routes(),
         *scan_pages.routes(),
         *repo_page.routes(),
+        *lineage_pages.routes(),
         finding.namespace_route(),
         _Elsewhere(),
     ]

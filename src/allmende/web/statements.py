@@ -45,6 +45,8 @@ class Known:
     """What the card of this revision declares."""
     used_bytes: int
     changed: str
+    base_contradicted: bool = False
+    """Whether the weights contradict what is declared of the base."""
 
 
 def statements(known: Known, t: Catalogue) -> list[Statement]:
@@ -166,7 +168,8 @@ def _declared(known: Known, t: Catalogue) -> list[Statement]:
         if values:
             more = len(values) - _MAX_VALUES
             says = ", ".join(values[:_MAX_VALUES]) + (f" +{more}" if more > 0 else "")
-            found.append(Statement(about, _short(says), "declared", t("evidence.card")))
+            doubt = t("lineage.doubt") if about == "base" and known.base_contradicted else ""
+            found.append(Statement(about, _short(says), "declared", t("evidence.card"), doubt=doubt))
     return found
 
 

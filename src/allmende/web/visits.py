@@ -59,6 +59,8 @@ _templates.globals.update(
     blob_path=addresses.blob_path,
     resolve_path=addresses.resolve_path,
     scan_path=addresses.scan_path,
+    lineage_path=addresses.lineage_path,
+    model_path=addresses.model_path,
     commits_path=addresses.commits_path,
     commit_path=addresses.commit_path,
     types=addresses.LISTS,

@@ -160,7 +160,7 @@ def test_a_fault_of_ours_is_answered_by_the_edge(
 def test_the_description_holds_every_address_and_its_errors(client: TestClient) -> None:
     described = client.get(f"{API}/openapi.json").json()
     assert described["servers"] == [{"url": API}]
-    repo = "/{types}/{namespace}/{name}"
+    repo, model = "/{types}/{namespace}/{name}", "/models/{namespace}/{name}"
     assert set(described["paths"]) == {
         "/hub",
         f"{repo}/facts/{{revision}}",
@@ -168,6 +168,11 @@ def test_the_description_holds_every_address_and_its_errors(client: TestClient) 
         f"{repo}/scan/{{revision}}",
         f"{repo}/scan/overrides",
         f"{repo}/scan/overrides/{{number}}",
+        "/lineage/path",
+        f"{model}/lineage/{{revision}}",
+        f"{model}/lineage/{{revision}}/ancestors",
+        f"{model}/lineage/{{revision}}/descendants",
+        f"{model}/lineage/{{revision}}/siblings",
     }
     for operations in described["paths"].values():
         for operation in operations.values():

@@ -31,7 +31,8 @@ def test_a_commit_is_examined_and_maintenance_runs(
         head = commit(alice, repo, LinkContent("model.safetensors", sha256, None)).commit_oid
         deadline = time.monotonic() + PATIENCE_S
         wanted = {(kind, "done"): 1 for kind in ("chunk_missing", "scrub", "sweep")} | {
-            ("examine", "done"): 2
+            ("examine", "done"): 2,
+            ("trace", "done"): 1,
         }
         while services.queue.counts() != wanted:
             assert time.monotonic() < deadline, services.queue.list_jobs()

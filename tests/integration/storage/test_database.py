@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from allmende.facts import lineage_tables as of_lineage
 from allmende.facts import tables as of_facts
 from allmende.git import tables as of_git
 from allmende.ids import Sha256
@@ -29,7 +30,7 @@ from allmende.storage import (
 )
 
 SHA = Sha256("ab" * 32)
-TABLES = (of_facts, of_git, of_jobs, of_registry)
+TABLES = (of_facts, of_lineage, of_git, of_jobs, of_registry)
 
 
 def test_migrations_give_exactly_the_tables_of_the_code(database: Database) -> None:

@@ -20,6 +20,7 @@ PUBLIC = (
     f"{HERON}/blob/main/docs/matrix.png", f"{HERON}/blob/main/notes.bin", f"{HERON}/commits/main",
     f"{HERON}/commit/v1", f"{HERON}/commit/main", "/alice/gated-crane", "/bob/empty",
     "/datasets/lab/marsh-notes", "/datasets/lab/marsh-notes/tree/main", "/spaces/lab/marsh-map",
+    f"{HERON}/lineage", f"{HERON}/lineage/v1", "/bob/empty/lineage",
 )  # fmt: skip
 MISSING = (
     "/nobody",
@@ -28,8 +29,14 @@ MISSING = (
     "/a/b/c/d",
     f"{HERON}/tree/nope",
     f"{HERON}/blob/main/no",
+    f"{HERON}/lineage/nope",
+    "/datasets/lab/marsh-notes/lineage",
+    "/spaces/lab/lineage",
 )
-SECRET_TAILS = ("", "/tree/main", "/blob/main/README.md", "/commits/main", "/commit/main", "/tree/0123456789")
+SECRET_TAILS = (
+    "", "/tree/main", "/blob/main/README.md", "/commits/main", "/commit/main", "/tree/0123456789",
+    "/lineage", "/lineage/main",
+)  # fmt: skip
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
