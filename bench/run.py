@@ -19,6 +19,7 @@ from typing import NoReturn
 from bench.findings import Finding, Skipped, report, table
 from bench.footprint import measure_first_upload, measure_memory
 from bench.large_files import measure_download, measure_upload
+from bench.lineage import measure_lineage
 from bench.place import Place, open_place
 from bench.plain_http import BenchFailed
 from bench.scan import measure_scan
@@ -34,6 +35,7 @@ MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
     "upload": measure_upload,
     "xet": measure_xet,
     "scan": measure_scan,
+    "lineage": measure_lineage,
     "memory": measure_memory,
     "first_upload": measure_first_upload,
 }
