@@ -115,7 +115,7 @@ CARDS = {
 ACTING = {
     "script", "iframe", "object", "embed", "base", "style", "svg", "math", "template", "textarea", "frame",
 }  # fmt: skip
-PAGE_IDS = {"content"}
+PAGE_IDS = {"content", "lineage"}
 
 
 class Tags(HTMLParser):

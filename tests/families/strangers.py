@@ -14,9 +14,8 @@ from pathlib import Path
 
 from allmende.weights import open_model
 from allmende.weights.comparison import query_tensors
-from allmende.weights.names import canonical_names
 from allmende.weights.relatives import relate
-from allmende.weights.specimens import Specimen
+from allmende.weights.specimens import specimen_of
 
 
 def main() -> int:
@@ -27,7 +26,7 @@ def main() -> int:
     chosen = parser.parse_args()
     manifest = json.loads((chosen.out / "manifest.json").read_text("utf-8"))
     models = {name: open_model(chosen.out / name) for name in manifest}
-    specimens = {name: Specimen(model, canonical_names(model)) for name, model in models.items()}
+    specimens = {name: specimen_of(model) for name, model in models.items()}
     queries = {name: query_tensors(specimen) for name, specimen in specimens.items()}
     pairs = [
         (one, other)

@@ -19,11 +19,10 @@ from allmende.weights.explaining import explained, renaming
 from allmende.weights.family import family_of
 from allmende.weights.mixing import merged, spliced
 from allmende.weights.models import Model
-from allmende.weights.names import canonical_names
 from allmende.weights.parentage import best_training, missing_start, toward_the_root
 from allmende.weights.relations import Direction, Edge, Grade, Parent
 from allmende.weights.relatives import Relative, relate
-from allmende.weights.specimens import Specimen
+from allmende.weights.specimens import specimen_of
 from allmende.weights.verification import follows_everywhere
 
 __all__ = ["TRACE_VERSION", "Lineage", "trace"]
@@ -71,7 +70,7 @@ def trace(query: Model, candidates: Sequence[Model], seen: Mapping[str, int] | N
 
 class _Tracing:
     def __init__(self, query: Model, candidates: Sequence[Model], seen: Mapping[str, int]) -> None:
-        self.query = Specimen(query, canonical_names(query))
+        self.query = specimen_of(query)
         self.candidates = candidates
         self.seen = seen
         self.mine: Mapping[str, QueryTensor] = {}
@@ -83,7 +82,7 @@ class _Tracing:
             return self._lineage(adapters)
         self.mine = query_tensors(self.query)
         for number, candidate in enumerate(self.candidates):
-            specimen = Specimen(candidate, canonical_names(candidate))
+            specimen = specimen_of(candidate)
             relative = relate(self.query, self.mine, specimen, number)
             if relative.kin.akin:
                 self.kin.append(relative)

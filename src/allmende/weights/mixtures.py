@@ -24,6 +24,7 @@ _MAX_PARENTS = 5
 _FLOOR = 0.02
 _RIDGE = 1e-13
 _BETWEEN = 1e-5
+_MOSTLY_MOVED = 0.3
 _MEDIAN_OF_ROUNDING = 0.75
 """The median square of a rounding error in units of its variance: 12 * (1/4)^2 for an even spread."""
 
@@ -258,7 +259,9 @@ class _Fits:
         misfit = float(np.median(squares)) / _MEDIAN_OF_ROUNDING if told.any() else 0.0
         gain = self.single / max(left, 1e-300)
         convex = weights.min() > -0.02
-        fits = gain >= 1.15 and misfit <= 1.15
+        # A small gain says something only where most values moved: else the median is that of the others.
+        moved = float(np.mean(self.stack.query != self.stack.relatives[self.order[0]]))
+        fits = gain >= 1.15 and misfit <= 1.15 and moved >= _MOSTLY_MOVED and method == "linear"
         fits |= gain >= 3 and misfit <= (4 if convex else 1.8)
         fits |= gain >= 100 and convex
         fits |= gain >= 1000 and misfit <= 8 and len(members) > 2

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from allmende.weights.comparison import is_degenerate
 from allmende.weights.errors import UnreadableWeights
 from allmende.weights.models import Model
-from allmende.weights.names import canonical_names
 from allmende.weights.positions import RUN, run_positions
-from allmende.weights.specimens import is_matrix
+from allmende.weights.specimens import is_matrix, telling_tensors
 from allmende.weights.tensors import WeightTensor
 
 __all__ = ["KEY_BYTES", "SKETCH_VERSION", "Sketch", "SketchedTensor", "make_sketch", "read_sketch"]
@@ -72,7 +71,7 @@ def make_sketch(model: Model) -> Sketch:
     """The sketch of a model. Raises BytesMissing for a file that is shorter than its header says."""
     tensors = {
         name: tensor
-        for name, tensor in canonical_names(model).items()
+        for name, tensor in telling_tensors(model).items()
         if is_matrix(tensor) and len(name.encode()) <= _MAX_NAME_BYTES
     }
     chosen = sorted(tensors, key=lambda name: _hashed(name, 0))[:_MAX_TENSORS]

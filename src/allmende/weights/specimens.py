@@ -5,18 +5,19 @@ are compared at the positions that fit the query's shapes, so samples are kept b
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from allmende.weights.models import Model
+from allmende.weights.names import canonical_names
 from allmende.weights.number_types import Floats
 from allmende.weights.positions import run_positions
 from allmende.weights.tensors import WeightTensor
 
-__all__ = ["MIN_SIDE", "Specimen", "is_matrix", "sample_positions"]
+__all__ = ["MIN_SIDE", "Specimen", "is_matrix", "sample_positions", "specimen_of", "telling_tensors"]
 
 MIN_SIDE = 8
 """A matrix carries its descent only with both sides this long; anything else is a vector here."""
@@ -24,6 +25,7 @@ MIN_SIDE = 8
 _RUN = 64
 _MAX_VECTOR = 1024
 _MAX_VALUES = 400_000
+_MAX_TENSORS = 2_000
 _MIN_RUNS, _MAX_RUNS = 8, 64
 
 
@@ -42,6 +44,20 @@ def sample_positions(tensor: WeightTensor, runs: int) -> NDArray[np.int64]:
     if rows * columns <= wanted * _RUN:
         return np.arange(rows * columns, dtype=np.int64)
     return run_positions(rows, columns, wanted, 0, _RUN).ravel()
+
+
+def telling_tensors(model: Model) -> dict[str, WeightTensor]:
+    """The tensors that are looked at, under canonical names: of a model with more than 2,000 the largest."""
+    names = model.tensors
+    if len(names) > _MAX_TENSORS:
+        kept = sorted(names, key=lambda name: (-names[name].elements, name))[:_MAX_TENSORS]
+        model = replace(model, tensors={name: names[name] for name in sorted(kept)})
+    return canonical_names(model)
+
+
+def specimen_of(model: Model) -> "Specimen":
+    """A model, ready to be compared."""
+    return Specimen(model, telling_tensors(model))
 
 
 @dataclass
