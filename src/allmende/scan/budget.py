@@ -25,7 +25,7 @@ class Limits:
 
     depth: int = 8
     """Containers within containers."""
-    members: int = 100_000
+    members: int = 20_000
     """Members of all containers of a file together."""
     expanded_bytes: int = 2048 * _MIB
     """Bytes that come out of compression, together."""

@@ -637,8 +637,10 @@ class Machine:
     def _inst(self, position: int) -> int:
         offset = self._base + position - 1
         module, name, after = self._names(position)
+        # Python's machine (which joblib uses) imports before it looks for the mark, the one in C after it.
+        called = self._import(module, name, offset)
         items = self._pop_to_mark(after)
-        self._call(self._import(module, name, offset), self._tuple(items), "INST", after)
+        self._call(called, self._tuple(items), "INST", after)
         return after
 
     def _obj(self, position: int) -> int:
