@@ -21,7 +21,6 @@ from allmende.weights.tensors import WeightTensor
 __all__ = ["adapter_edges", "is_adapter"]
 
 _FACTOR = re.compile(r"^(.*)\.lora_([AB])(?:\.[^.]+)?(?:\.weight)?$")
-_WRAPPERS = ("base_model.model.", "base_model.", "model.")
 _MERGED_FIT = 0.3
 _MAX_TESTED = 4
 _ROWS = 64

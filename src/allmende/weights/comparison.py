@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from allmende.weights.number_types import Floats, round_through, spacing
 from allmende.weights.specimens import Specimen, is_matrix, sample_positions
-from allmende.weights.tensors import WeightTensor
+from allmende.weights.tensors import Cell, WeightTensor
 
 __all__ = [
     "PairedTensor",
@@ -21,6 +21,7 @@ __all__ = [
     "cells_at",
     "compare",
     "compare_values",
+    "in_cell",
     "is_degenerate",
     "narrowest",
     "query_tensors",
@@ -224,15 +225,21 @@ def compare_values(name: str, partner: str, ours: QueryTensor, values: Floats) -
 
 def _rounds_to(ours: QueryTensor, both: NDArray[np.bool_], mine: Floats, theirs: Floats) -> NDArray[np.bool_]:
     if ours.cell is not None:
-        below, above = ours.cell[0][both], ours.cell[1][both]
-        change = theirs.astype(np.float64) - mine
-        slack = 1e-3 * np.where(np.isfinite(below), below, above) + 1e-7 * np.abs(mine)
-        return (change >= -below - slack) & (change <= above + slack)
+        return in_cell((ours.cell[0][both], ours.cell[1][both]), mine, theirs)
     found = np.zeros(mine.shape, np.bool_)
     for precision in dict.fromkeys((ours.precision, ours.tensor.dtype)):
         if precision in _PLAIN_FLOATS:
             found |= round_through(theirs, precision) == mine
     return found
+
+
+def in_cell(cell: Cell, levels: Floats, values: Floats) -> NDArray[np.bool_]:
+    """Whether values round to these levels, given their cells; a thousandth is left for arithmetic."""
+    below, above = cell
+    change = values.astype(np.float64) - levels
+    slack = 1e-3 * np.where(np.isfinite(below), below, above) + 1e-7 * np.abs(levels)
+    told: NDArray[np.bool_] = (change >= -below - slack) & (change <= above + slack)
+    return told
 
 
 def _agreement(mine: Floats, theirs: Floats) -> tuple[float, float]:

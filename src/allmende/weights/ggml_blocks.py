@@ -20,7 +20,7 @@ from allmende.weights.tensors import Cell, Span
 if TYPE_CHECKING:
     from gguf import GGMLQuantizationType
 
-__all__ = ["GgmlBlocks", "can_dequantise", "ggml_type", "requantise"]
+__all__ = ["GgmlBlocks", "can_dequantise", "ggml_type"]
 
 
 @cache
@@ -92,22 +92,6 @@ class GgmlBlocks:
     def _raw(self, start: int, end: int) -> NDArray[np.uint8]:
         raw = self.span.read(start * self.kind.bytes_per_block, (end - start) * self.kind.bytes_per_block)
         return np.frombuffer(raw, np.uint8).reshape(-1, self.kind.bytes_per_block)
-
-
-def requantise(values: Floats, name: str) -> NDArray[np.uint8] | None:
-    """The bytes that quantising these values (whole blocks) makes; None where only C code can."""
-    from gguf.quants import quantize
-
-    kind = ggml_type(name)
-    if kind is None or values.size % kind.block_elements:
-        return None
-    rows = np.ascontiguousarray(values, np.float32).reshape(-1, kind.block_elements)
-    try:
-        with np.errstate(all="ignore"):
-            found: NDArray[np.uint8] = quantize(rows, _number(kind))
-    except NotImplementedError:
-        return None
-    return found
 
 
 def _dequantised(blocks: NDArray[np.uint8], kind: GgmlType) -> NDArray[np.float32]:

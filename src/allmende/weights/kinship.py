@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from allmende.weights.comparison import PairedTensor
 
-__all__ = ["Kinship", "kinship"]
+__all__ = ["AGREES", "Kinship", "kinship"]
 
-_AGREES = 0.57
+AGREES = 0.57
+"""Matrices whose signs agree so often may be akin; unrelated ones agree in half."""
 _CERTAIN = 5.0
 _ENOUGH_SHARE = 0.5
 _FEW_SHARE = 0.2
@@ -33,7 +34,7 @@ class Kinship:
 def kinship(pairs: Mapping[str, PairedTensor]) -> Kinship:
     """Judge by the matrices alone: vectors such as norms begin alike in all models."""
     told = [pair for pair in pairs.values() if pair.query.matrix and not pair.query.degenerate]
-    agreeing = [pair for pair in told if pair.agreement >= _AGREES and pair.certainty >= _CERTAIN]
+    agreeing = [pair for pair in told if pair.agreement >= AGREES and pair.certainty >= _CERTAIN]
     share = len(agreeing) / len(told) if told else 0.0
     strong = sum(pair.agreement >= _STRONG for pair in agreeing)
     akin = (share >= _ENOUGH_SHARE and len(agreeing) >= min(2, len(told))) or (

@@ -14,12 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Floats", "NumberType", "decode", "number_type", "round_through", "spacing"]
+__all__ = ["Floats", "decode", "number_type", "round_through", "spacing"]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 """Values of weights: float32, or float64 where float32 would not hold them."""
-
-NumberType: TypeAlias = str
 
 _NUMPY: Mapping[str, str] = MappingProxyType(
     {

@@ -20,7 +20,7 @@ from allmende.weights.comparison import (
     compare_values,
     narrowest,
 )
-from allmende.weights.kinship import Kinship, kinship
+from allmende.weights.kinship import AGREES, Kinship, kinship
 from allmende.weights.layers import OUTPUT, layer_of, standing_of
 from allmende.weights.matching import match
 from allmende.weights.moved import Moved, Places, find_moved
@@ -36,7 +36,6 @@ _BUFFERS = ("position_ids", "inv_freq", "masked_bias", "attn.bias", "num_batches
 _PRUNED_SHARE = 0.05
 _MIN_MOVED_TRIED = 4
 _ALIKE = 0.15
-_AKIN = 0.57
 _SURE = 0.85
 _WIDTHS: Mapping[str, int] = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 15, "F8_E4M3": 8, "F8_E5M2": 7, "F8_E4M3FNUZ": 8,
@@ -78,7 +77,7 @@ class Relative:
     @property
     def distance(self) -> float:
         """Mean square of the relative change over the matrices that are akin; zeros count as changes."""
-        told = [pair for pair in self.matrices if pair.agreement >= _AKIN] or self.matrices
+        told = [pair for pair in self.matrices if pair.agreement >= AGREES] or self.matrices
         return float(np.mean([min(pair.relative, 2.0) ** 2 for pair in told])) if told else float("inf")
 
     @property
@@ -300,7 +299,7 @@ def _unexplained(pairs: Mapping[str, PairedTensor], candidate: Specimen) -> list
         if pair.query.matrix
         and not pair.query.degenerate
         and (
-            pair.agreement < _AKIN
+            pair.agreement < AGREES
             or (pair.agreement < _SURE and pair.query.tensor.shape != candidate.tensors[pair.partner].shape)
         )
     ]
@@ -342,7 +341,7 @@ def _look_for_moves(
         positions = sample_positions(pair.query.tensor, query.runs)
         values = moved.values(tensor, positions, pair.query.tensor.matrix[1])
         compared = compare_values(pair.name, pair.partner, mine[pair.name], values)
-        if compared is not None and compared.agreement >= max(_AKIN, pair.agreement):
+        if compared is not None and compared.agreement >= max(AGREES, pair.agreement):
             pairs[pair.name] = compared
             found[pair.name] = moved
     if found:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from allmende.weights.comparison import PairedTensor
+from allmende.weights.comparison import PairedTensor, in_cell
 from allmende.weights.number_types import Floats, round_through
 from allmende.weights.relatives import Relative
 from allmende.weights.tensors import WeightTensor
@@ -11,7 +11,6 @@ from allmende.weights.tensors import WeightTensor
 __all__ = ["follows_everywhere"]
 
 _PIECE = 1 << 20
-_SLACK = 1e-3
 
 
 def follows_everywhere(relative: Relative) -> bool:
@@ -51,8 +50,4 @@ def _in_cells(ours: WeightTensor, first: int, size: int, mine: Floats, theirs: F
     cell = ours.source.rounding_cell(first, size)
     if cell is None:
         return np.zeros(mine.shape, np.bool_)
-    below, above = cell
-    change = theirs.astype(np.float64) - mine
-    slack = _SLACK * np.where(np.isfinite(below), below, above) + 1e-7 * np.abs(mine)
-    told: NDArray[np.bool_] = (change >= -below - slack) & (change <= above + slack)
-    return told
+    return in_cell(cell, mine, theirs)
