@@ -1,0 +1,226 @@
+"""The mathematics of a transparency log: tree, proofs, tiles, notes, witnesses, policies, evidence.
+
+Follows RFC 6962, section 2.1, and the C2SP texts signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles,
+tlog-witness, tlog-policy and tlog-proof. Pure, so that an auditor can lift it out: what has to be fetched or
+kept comes through small protocols. Hashes are 32 raw bytes, sizes count entries, times are POSIX seconds.
+Whatever is read may be hostile: it is bounded, and what is not written in the one allowed way raises a
+`Malformed`.
+
+To read it in order: `hashes`, `tree`, `proofs`, `frontier` (the tree); `tiles`, `tiled_tree`, `tiled_log`
+(how it is served and read); `keys`, `notes`, `checkpoints`, `signing`, `known_logs` (who says so);
+`witness_messages`, `witness`, `witness_client`, `policy`, `policy_file` (who else has seen it);
+`proof_files`, `equivocation` (what one keeps).
+"""
+
+from allmende.merkle.checkpoints import Checkpoint, read_checkpoint
+from allmende.merkle.equivocation import (
+    MAX_EVIDENCE_BYTES,
+    Equivocation,
+    find_equivocation,
+    read_equivocation,
+)
+from allmende.merkle.errors import (
+    AlgorithmMissing,
+    EntryTooLarge,
+    Malformed,
+    MalformedCheckpoint,
+    MalformedEvidence,
+    MalformedKey,
+    MalformedNote,
+    MalformedPolicy,
+    MalformedProofFile,
+    MalformedTile,
+    MalformedTree,
+    MalformedWitnessRequest,
+    OutOfTree,
+    ProofRefused,
+    QuorumMissed,
+    SignatureRefused,
+    TileMissing,
+    TileRefused,
+    WitnessAhead,
+    WitnessRefused,
+)
+from allmende.merkle.frontier import Frontier
+from allmende.merkle.hashes import EMPTY_ROOT, HASH_BYTES, leaf_hash, node_hash
+from allmende.merkle.keys import (
+    COSIGNING,
+    KeyKind,
+    SigningKey,
+    VerifierKey,
+    generate_key,
+    read_signing_key,
+    read_verifier_key,
+)
+from allmende.merkle.known_logs import KnownLog, SignedCheckpoint
+from allmende.merkle.notes import MAX_NOTE_BYTES, MAX_SIGNATURES, Note, Signature, read_note, read_signatures
+from allmende.merkle.policy import Accepted, Group, Policy, PolicyLog, PolicyWitness
+from allmende.merkle.policy_file import MAX_POLICY_BYTES, read_policy
+from allmende.merkle.proof_files import MAX_EXTRA_BYTES, MAX_PROOF_FILE_BYTES, LogProof, read_log_proof
+from allmende.merkle.proofs import prefix_roots, verify_consistency, verify_inclusion
+from allmende.merkle.signing import KeyRing, SignedBy, sign, signed_checkpoint
+from allmende.merkle.strict import MAX_SIZE
+from allmende.merkle.tiled_log import Fetch, TiledLog, fetch_checkpoint
+from allmende.merkle.tiled_tree import (
+    EntrySource,
+    Growth,
+    OpenTile,
+    TiledTree,
+    grow,
+    make_bundle,
+    make_tile,
+    open_edge,
+    open_tile,
+)
+from allmende.merkle.tiles import (
+    MAX_BUNDLE_BYTES,
+    MAX_ENTRY_BYTES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    BundleName,
+    TileName,
+    bundle_at,
+    bundle_names,
+    pack_bundle,
+    pack_tile,
+    parse_path,
+    tile_at,
+    tile_names,
+    unpack_bundle,
+    unpack_tile,
+)
+from allmende.merkle.tree import (
+    HashReader,
+    MemoryTree,
+    Node,
+    consistency_proof,
+    inclusion_proof,
+    prefix_proof,
+    root_of,
+)
+from allmende.merkle.witness import Cosigned, CosignedStore, Decision, Witness
+from allmende.merkle.witness_client import PostCheckpoint, obtain_cosignatures
+from allmende.merkle.witness_messages import (
+    MAX_REQUEST_BYTES,
+    SIZE_MEDIA_TYPE,
+    TEXT_MEDIA_TYPE,
+    AddCheckpoint,
+    WitnessAnswer,
+    monitoring_path,
+    read_add_checkpoint,
+)
+
+__all__ = [
+    "COSIGNING",
+    "EMPTY_ROOT",
+    "HASH_BYTES",
+    "MAX_BUNDLE_BYTES",
+    "MAX_ENTRY_BYTES",
+    "MAX_EVIDENCE_BYTES",
+    "MAX_EXTRA_BYTES",
+    "MAX_NOTE_BYTES",
+    "MAX_POLICY_BYTES",
+    "MAX_PROOF_FILE_BYTES",
+    "MAX_REQUEST_BYTES",
+    "MAX_SIGNATURES",
+    "MAX_SIZE",
+    "SIZE_MEDIA_TYPE",
+    "TEXT_MEDIA_TYPE",
+    "TILE_HEIGHT",
+    "TILE_WIDTH",
+    "Accepted",
+    "AddCheckpoint",
+    "AlgorithmMissing",
+    "BundleName",
+    "Checkpoint",
+    "Cosigned",
+    "CosignedStore",
+    "Decision",
+    "EntrySource",
+    "EntryTooLarge",
+    "Equivocation",
+    "Fetch",
+    "Frontier",
+    "Group",
+    "Growth",
+    "HashReader",
+    "KeyKind",
+    "KeyRing",
+    "KnownLog",
+    "LogProof",
+    "Malformed",
+    "MalformedCheckpoint",
+    "MalformedEvidence",
+    "MalformedKey",
+    "MalformedNote",
+    "MalformedPolicy",
+    "MalformedProofFile",
+    "MalformedTile",
+    "MalformedTree",
+    "MalformedWitnessRequest",
+    "MemoryTree",
+    "Node",
+    "Note",
+    "OpenTile",
+    "OutOfTree",
+    "Policy",
+    "PolicyLog",
+    "PolicyWitness",
+    "PostCheckpoint",
+    "ProofRefused",
+    "QuorumMissed",
+    "Signature",
+    "SignatureRefused",
+    "SignedBy",
+    "SignedCheckpoint",
+    "SigningKey",
+    "TileMissing",
+    "TileName",
+    "TileRefused",
+    "TiledLog",
+    "TiledTree",
+    "VerifierKey",
+    "Witness",
+    "WitnessAhead",
+    "WitnessAnswer",
+    "WitnessRefused",
+    "bundle_at",
+    "bundle_names",
+    "consistency_proof",
+    "fetch_checkpoint",
+    "find_equivocation",
+    "generate_key",
+    "grow",
+    "inclusion_proof",
+    "leaf_hash",
+    "make_bundle",
+    "make_tile",
+    "monitoring_path",
+    "node_hash",
+    "obtain_cosignatures",
+    "open_edge",
+    "open_tile",
+    "pack_bundle",
+    "pack_tile",
+    "parse_path",
+    "prefix_proof",
+    "prefix_roots",
+    "read_add_checkpoint",
+    "read_checkpoint",
+    "read_equivocation",
+    "read_log_proof",
+    "read_note",
+    "read_policy",
+    "read_signatures",
+    "read_signing_key",
+    "read_verifier_key",
+    "root_of",
+    "sign",
+    "signed_checkpoint",
+    "tile_at",
+    "tile_names",
+    "unpack_bundle",
+    "unpack_tile",
+    "verify_consistency",
+    "verify_inclusion",
+]
