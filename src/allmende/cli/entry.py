@@ -6,9 +6,6 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cyclopts import CycloptsError
-
-from allmende.cli.application import build
 from allmende.cli.exits import (
     BROKEN_PIPE,
     INTERRUPTED,
@@ -29,6 +26,11 @@ _log = logging.getLogger(__name__)
 
 def main() -> NoReturn:
     """Run the command that the process was started with, and end the process."""
+    if sys.argv[1:2] == ["scan"]:
+        # Its process loads while the rest of the command does.
+        from allmende.cli.scan_server import begin
+
+        begin()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -37,6 +39,11 @@ def run(arguments: Sequence[str]) -> int:
 
     What a command raises ends here.
     """
+    # Only here: what `main` begins is begun before all this is loaded.
+    from cyclopts import CycloptsError
+
+    from allmende.cli.application import build
+
     try:
         result = build()(list(arguments), exit_on_error=False, print_error=False)
         sys.stdout.flush()

@@ -1,24 +1,25 @@
-"""The work of `allmende scan`: list files, scan them side by side, look at each folder as a whole."""
+"""The work of `allmende scan`: files side by side, each folder as a whole, and each file told of once."""
 
-import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
-from allmende.cli.inspection import list_files
-from allmende.cli.scan_links import outside_links
-from allmende.cli.second_opinion import ask_picklescan, find_picklescan
+from allmende.cli.scan_batches import LookedAt, batches, look_at
+from allmende.cli.scan_folders import Folder, list_folders
+from allmende.cli.scan_server import begun_server
+from allmende.cli.second_opinion import find_picklescan
 from allmende.formats import JsonObject, JsonValue
 from allmende.scan import (
     RULE_SET,
     FileReport,
     Finding,
     Policy,
+    RepositoryFinding,
     Scanner,
     Status,
+    awaits_others,
     examine_repository,
 )
 
@@ -75,92 +76,81 @@ class Scanned:
 def run_scan(
     paths: Sequence[Path], scanned: Scanned, jobs: int, second_opinion: str | None
 ) -> Iterator[ScannedFile]:
-    """Scan everything at and below the paths; yields files in the order of their paths, as they are done.
+    """Scan everything at and below the paths; yields each file once, in the order of paths, as they are done.
 
-    Files of a folder are known together only at its end: where that shows more about a file, it comes once
-    more, and then counts in place of the first. Links that lead out of a folder are told of and not followed.
-    Raises AllmendeError where nothing can be scanned at all.
+    Files about which their folder as a whole may show more come at its end. Links that lead out of a folder
+    are told of and not followed. Raises AllmendeError where nothing can be scanned at all.
     """
     if second_opinion is not None:
         find_picklescan()
-    listed = [_Folder(root, outside_links(root), list(list_files(root))) for root in paths]
-    scanned.total = sum(len(folder.files) for folder in listed)
+    folders = list_folders(paths)
+    scanned.total = sum(len(folder.files) for folder in folders)
     # On an exception the scanner ends first, so that the threads have nothing left to wait for.
-    with ThreadPoolExecutor(jobs) as pool, Scanner(jobs) as scanner:
-        for folder in listed:
-            done: dict[str, ScannedFile] = {}
-            waiting: deque[tuple[str, Future[ScannedFile]]] = deque()
-            for name, place in folder.files:
-                if name in folder.links:
-                    continue
-                look = partial(_scan_one, scanner, folder.root, name, place, scanned.policy)
-                waiting.append((name, pool.submit(look, second_opinion)))
+    with ThreadPoolExecutor(jobs) as pool, Scanner(jobs, begun=begun_server()) as scanner:
+        for folder in folders:
+            files = [(name, place) for name, place in folder.files if name not in folder.links]
+            waiting: deque[Future[list[LookedAt]]] = deque()
+            told = _Telling(folder, scanned)
+            for batch in batches(files, jobs):
+                waiting.append(pool.submit(look_at, scanner, batch, second_opinion))
                 if len(waiting) > _AHEAD * jobs:
-                    yield _take(waiting, done, scanned)
+                    yield from told.now(waiting.popleft().result())
             while waiting:
-                yield _take(waiting, done, scanned)
-            if folder.root.is_dir():
-                yield from _together(folder, done, scanned)
+                yield from told.now(waiting.popleft().result())
+            yield from told.at_the_end()
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder, or a file that was named by itself: the links that lead out of it, and what is to be read."""
+class _Telling:
+    """Which files of a folder can be told of when they are done, and which when the whole folder is."""
 
-    root: Path
-    links: Mapping[str, str]
-    files: Sequence[tuple[str, Path]]
+    def __init__(self, folder: Folder, scanned: Scanned) -> None:
+        self._folder = folder
+        self._scanned = scanned
+        self._done: dict[str, ScannedFile] = {}
+        self._held: dict[str, None] = {}
+        sizes = dict.fromkeys((name for name, _ in folder.files), 0) | dict.fromkeys(folder.links, 0)
+        self._named = {found.path for found in self._examined({}, sizes)}
 
+    def now(self, looked: Iterable[LookedAt]) -> Iterator[ScannedFile]:
+        """Of these that are done, the files about which nothing more can come."""
+        for at in looked:
+            file = self._keep(at.name, self._file(at))
+            if at.name in self._named or awaits_others(at.name, file.report):
+                self._held[at.name] = None
+            else:
+                yield file
 
-def _take(
-    waiting: deque[tuple[str, Future[ScannedFile]]], done: dict[str, ScannedFile], scanned: Scanned
-) -> ScannedFile:
-    name, future = waiting.popleft()
-    done[name] = future.result()
-    return _keep(done[name], scanned)
+    def at_the_end(self) -> Iterator[ScannedFile]:
+        """The others, with what the folder as a whole shows about them; links that lead out among them."""
+        reports = {name: file.report for name, file in self._done.items() if file.error is None}
+        sizes = {name: file.size_bytes for name, file in self._done.items()}
+        by_path: dict[str, list[Finding]] = {}
+        for found in self._examined(reports, sizes | dict.fromkeys(self._folder.links, 0)):
+            by_path.setdefault(found.path, []).append(found.finding)
+        for name in sorted({*self._held, *by_path}):
+            file = self._done.get(name) or _unscanned(self._folder.shown(name))
+            together = sorted((*by_path.get(name, ()), *file.findings), key=lambda found: -found.severity)
+            report = replace(file.report, findings=tuple(together))
+            status = report.status(self._scanned.policy)
+            yield self._keep(name, replace(file, report=report, status=status))
 
+    def _examined(
+        self, reports: Mapping[str, FileReport], sizes: Mapping[str, int]
+    ) -> list[RepositoryFinding]:
+        return examine_repository(reports, sizes, self._folder.links) if self._folder.is_folder else []
 
-def _keep(file: ScannedFile, scanned: Scanned) -> ScannedFile:
-    scanned.by_path[file.path] = file
-    scanned.failed = scanned.failed or file.error is not None
-    return file
+    def _keep(self, name: str, file: ScannedFile) -> ScannedFile:
+        self._done[name] = file
+        self._scanned.by_path[file.path] = file
+        self._scanned.failed = self._scanned.failed or file.error is not None
+        return file
 
-
-def _scan_one(
-    scanner: Scanner, root: Path, name: str, place: Path, policy: Policy, second_opinion: str | None
-) -> ScannedFile:
-    shown = _shown(root / name if root.is_dir() else root)
-    try:
-        size_bytes = place.stat().st_size
-        report = scanner.scan_path(place, name)
-    except OSError as error:
-        return _unreadable(shown, f"{error.strerror or error}.")
-    if second_opinion is not None:
-        report = ask_picklescan(place, report)
-    return ScannedFile(shown, size_bytes, report.status(policy), report)
-
-
-def _unreadable(path: str, error: str) -> ScannedFile:
-    return ScannedFile(path, 0, Status.NOT_SCANNED, FileReport("", (), (), unread=("",)), error)
-
-
-def _together(folder: _Folder, done: Mapping[str, ScannedFile], scanned: Scanned) -> Iterator[ScannedFile]:
-    """The files about which the folder as a whole shows more, with that and what they showed themselves."""
-    reports = {name: file.report for name, file in done.items() if file.error is None}
-    sizes = {name: file.size_bytes for name, file in done.items()} | dict.fromkeys(folder.links, 0)
-    by_path: dict[str, list[Finding]] = {}
-    for found in examine_repository(reports, sizes, folder.links):
-        by_path.setdefault(found.path, []).append(found.finding)
-    for path, findings in by_path.items():
-        file = done.get(path) or _unscanned(_shown(folder.root / path))
-        together = sorted((*findings, *file.findings), key=lambda finding: -finding.severity)
-        report = replace(file.report, findings=tuple(together))
-        yield _keep(replace(file, report=report, status=report.status(scanned.policy)), scanned)
-
-
-def _shown(path: Path) -> str:
-    """The path as text: a name need not be any, and what stands for its odd bytes cannot be printed."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    def _file(self, at: LookedAt) -> ScannedFile:
+        shown = self._folder.shown(at.name)
+        if at.report is None:
+            nothing = FileReport("", (), (), unread=("",))
+            return ScannedFile(shown, 0, Status.NOT_SCANNED, nothing, at.error)
+        return ScannedFile(shown, at.size_bytes, at.report.status(self._scanned.policy), at.report)
 
 
 def _unscanned(path: str) -> ScannedFile:

@@ -2,7 +2,9 @@
 
 One class for each format; `code` is stable, the sentence names the value that is wrong. A file that goes
 beyond what a reader is willing to look at raises the same class with the code `<format>_beyond_limits`:
-it may be well formed, but it has not been read, and nothing may be concluded from it.
+it may be well formed, but it has not been read, and nothing may be concluded from it. The code
+`<format>_impossible_size` says that a header claims what no machine could hold, `<format>_named_twice` that
+two readers could take different parts for the same one: a file that was cut off explains neither.
 """
 
 from allmende.errors import BadRequest

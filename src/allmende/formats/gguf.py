@@ -29,6 +29,9 @@ _TYPE_NAMES = (
 )  # fmt: skip
 _MAX_DIMENSIONS = 4
 _I64_MAX = 2**63 - 1
+_IMPOSSIBLE = 2**50
+"""What is claimed from here on, in bytes or parts, no machine can hold."""
+_IMPOSSIBLE_RANK = 64
 _GUESSED = 1024
 _BLOCK_BYTES = 1 << 18
 _DEFAULT_ALIGNMENT = 32
@@ -140,7 +143,7 @@ def read_gguf(reader: BinaryIO, size_bytes: int, limits: GgufLimits | None = Non
     for _ in range(pair_count):
         key = cursor.text(cursor.limits.key_bytes, "a key")
         if key in metadata:
-            raise MalformedGguf(f"The key {_shown(key)} is there twice.")
+            raise MalformedGguf(f"The key {_shown(key)} is there twice.", code="gguf_named_twice")
         metadata[key] = _value(cursor, key)
     alignment = _alignment(metadata)
     tensors = _tensors(cursor, tensor_count, alignment)
@@ -207,7 +210,7 @@ class _Cursor:
         count = self.number("Q")
         if count > bound:
             raise MalformedGguf(
-                f"The header claims {count} {what}; at most {bound} are read.", code="gguf_beyond_limits"
+                f"The header claims {count} {what}; at most {bound} are read.", code=_code_of(count)
             )
         return count
 
@@ -222,7 +225,7 @@ class _Cursor:
         if length > bound:
             raise MalformedGguf(
                 f"The length of {what} is {length}; at most {bound} bytes are read.",
-                code="gguf_beyond_limits",
+                code=_code_of(length),
             )
         return self.take(length)
 
@@ -332,7 +335,7 @@ def _tensors(cursor: _Cursor, count: int, alignment: int) -> tuple[GgufTensor, .
     for _ in range(count):
         tensor = _tensor(cursor)
         if tensor.name in names:
-            raise MalformedGguf(f"The tensor {_shown(tensor.name)} is there twice.")
+            raise MalformedGguf(f"The tensor {_shown(tensor.name)} is there twice.", code="gguf_named_twice")
         if tensor.offset != expected:
             raise MalformedGguf(
                 f"Tensor {_shown(tensor.name)} begins at {tensor.offset}; it should begin at {expected}."
@@ -347,7 +350,10 @@ def _tensor(cursor: _Cursor) -> GgufTensor:
     name = cursor.text(cursor.limits.key_bytes, "a tensor name")
     rank = cursor.number("I")
     if rank > _MAX_DIMENSIONS:
-        raise MalformedGguf(f"Tensor {_shown(name)} has {rank} dimensions; {_MAX_DIMENSIONS} are allowed.")
+        raise MalformedGguf(
+            f"Tensor {_shown(name)} has {rank} dimensions; {_MAX_DIMENSIONS} are allowed.",
+            code="gguf_impossible_size" if rank >= _IMPOSSIBLE_RANK else None,
+        )
     dims = tuple(cursor.number("Q") for _ in range(rank))
     number = cursor.number("I")
     kind = GGML_TYPES.get(number)
@@ -357,12 +363,18 @@ def _tensor(cursor: _Cursor) -> GgufTensor:
     return GgufTensor(name, dims, kind.name, offset, _tensor_bytes(name, dims, kind))
 
 
+def _code_of(claimed: int) -> str:
+    return "gguf_impossible_size" if claimed >= _IMPOSSIBLE else "gguf_beyond_limits"
+
+
 def _tensor_bytes(name: str, dims: tuple[int, ...], kind: GgmlType) -> int:
     elements = 1
     for length in dims:
         elements *= length
         if elements > _I64_MAX:
-            raise MalformedGguf(f"The size of tensor {_shown(name)} overflows 64 bits.")
+            raise MalformedGguf(
+                f"The size of tensor {_shown(name)} overflows 64 bits.", code="gguf_impossible_size"
+            )
     if (dims[0] if dims else 1) % kind.block_elements:
         raise MalformedGguf(
             f"The rows of tensor {_shown(name)} are no multiple of the {kind.block_elements} elements "
@@ -375,7 +387,8 @@ def _check_data(tensors: tuple[GgufTensor, ...], data_start: int, size_bytes: in
     # The last tensor's padding may be missing; its bytes may not.
     needed = data_start + tensors[-1].offset + tensors[-1].size_bytes if tensors else 0
     if needed > size_bytes:
-        raise MalformedGguf(f"The tensors need {needed} bytes, the file has {size_bytes}.")
+        code = "gguf_impossible_size" if needed >= _IMPOSSIBLE else None
+        raise MalformedGguf(f"The tensors need {needed} bytes, the file has {size_bytes}.", code=code)
 
 
 def _shown(value: object) -> str:

@@ -58,6 +58,8 @@ _MAX_DIMENSIONS = 64
 _U64_MAX = 2**64 - 1
 _LENGTH_BYTES = 8
 _JSON_DEPTH = 8
+_CODES = {"json_beyond_limits": "safetensors_beyond_limits", "json_named_twice": "safetensors_named_twice"}
+"""Codes of what is wrong with the header as JSON, where they say more than that."""
 _FIELDS = ("dtype", "shape", "data_offsets")
 
 
@@ -116,7 +118,7 @@ def read_header(
     try:
         entries = read_json_object(header, max_header_bytes, _JSON_DEPTH)
     except MalformedJson as error:
-        code = "safetensors_beyond_limits" if error.code == "json_beyond_limits" else None
+        code = _CODES.get(error.code)
         raise MalformedSafetensors(f"The header is not sound. {error.message}", code=code) from error
     metadata = _metadata(entries.pop("__metadata__", None))
     tensors = [_tensor(name, entry) for name, entry in entries.items()]
@@ -219,7 +221,9 @@ def _check_size(tensor: Tensor) -> None:
             break
     bits = elements * DTYPE_BITS[tensor.dtype]
     if bits > _U64_MAX:
-        raise MalformedSafetensors(f"The size of tensor {_shown(tensor.name)} overflows 64 bits.")
+        raise MalformedSafetensors(
+            f"The size of tensor {_shown(tensor.name)} overflows 64 bits.", code="safetensors_impossible_size"
+        )
     if bits % 8:
         raise MalformedSafetensors(f"Tensor {_shown(tensor.name)} ends inside a byte.")
     if bits // 8 != tensor.end - tensor.start:

@@ -96,7 +96,9 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise MalformedJson(f"The JSON has the key {key[:100]!r} twice in one object.")
+                raise MalformedJson(
+                    f"The JSON has the key {key[:100]!r} twice in one object.", code="json_named_twice"
+                )
             seen.add(key)
     return found
 

@@ -5,9 +5,19 @@ from allmende.scan.catalogue import catalogue_page
 from allmende.scan.failures import SECOND_OPINION, SECOND_OPINION_FAILED
 from allmende.scan.findings import Confidence, Finding, Rule, Severity
 from allmende.scan.hints import HINTS, name_hint
-from allmende.scan.isolation import Bounds, Scanner, ScannerUnavailable
+from allmende.scan.isolation import (
+    BATCH_BYTES,
+    BATCH_FILES,
+    SMALL_BYTES,
+    Bounds,
+    NamedFile,
+    Scanner,
+    ScannerUnavailable,
+    ServerProcess,
+    open_ordinary,
+)
 from allmende.scan.policy_words import PolicyInvalid, parse_policy
-from allmende.scan.repository import RepositoryFinding, examine_repository
+from allmende.scan.repository import RepositoryFinding, awaits_others, examine_repository
 from allmende.scan.rule_set import READERS, RULE_SET, RULES, scan_source
 from allmende.scan.sarif import sarif
 from allmende.scan.source import Source
@@ -22,6 +32,8 @@ from allmende.scan.verdicts import (
 )
 
 __all__ = [
+    "BATCH_BYTES",
+    "BATCH_FILES",
     "DEFAULT_POLICY",
     "HINTS",
     "READERS",
@@ -29,12 +41,14 @@ __all__ = [
     "RULE_SET",
     "SECOND_OPINION",
     "SECOND_OPINION_FAILED",
+    "SMALL_BYTES",
     "Action",
     "Bounds",
     "Confidence",
     "FileReport",
     "Finding",
     "Limits",
+    "NamedFile",
     "Policy",
     "PolicyInvalid",
     "Reference",
@@ -42,12 +56,15 @@ __all__ = [
     "Rule",
     "Scanner",
     "ScannerUnavailable",
+    "ServerProcess",
     "Severity",
     "Source",
     "Status",
+    "awaits_others",
     "catalogue_page",
     "examine_repository",
     "name_hint",
+    "open_ordinary",
     "parse_policy",
     "sarif",
     "scan_source",

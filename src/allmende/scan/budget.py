@@ -23,7 +23,7 @@ class LimitReached(Exception):
 class Limits:
     """How much is looked at before a file is given up and quarantined."""
 
-    depth: int = 8
+    depth: int = 16
     """Containers within containers."""
     members: int = 20_000
     """Members of all containers of a file together."""
@@ -33,6 +33,8 @@ class Limits:
     """Bytes that come out for each byte of the file, together, once they are more than `ratio_free_bytes`."""
     ratio_free_bytes: int = 64 * _MIB
     """Expansion that is never held against a file: text compresses far, and this much is harmless."""
+    bomb_bytes: int = 256 * _MIB
+    """Expansion that proves a bomb, where it is beyond `ratio` too: weights never come out of so little."""
     opcodes: int = 50_000_000
     """Pickle opcodes, together."""
     text_bytes: int = 64 * _MIB
@@ -69,6 +71,9 @@ class Budget:
             raise LimitReached("expanded", f"It unpacks to more than {self.limits.expanded_bytes} bytes.")
         free = self._expanded_bytes <= self.limits.ratio_free_bytes
         if not free and self._expanded_bytes > self.limits.ratio * max(1, self._size_bytes):
+            if self._expanded_bytes > self.limits.bomb_bytes:
+                what = f"{self._size_bytes} bytes unpack to more than {self.limits.bomb_bytes}."
+                raise LimitReached("bomb", what)
             raise LimitReached("ratio", f"It unpacks to more than {self.limits.ratio} times its size.")
 
     @property

@@ -14,7 +14,7 @@ from allmende.scan.evidence import quoted
 from allmende.scan.findings import Finding, Rule, Severity
 from allmende.scan.verdicts import FileReport
 
-__all__ = ["RULES", "RepositoryFinding", "examine_repository"]
+__all__ = ["RULES", "RepositoryFinding", "awaits_others", "examine_repository"]
 
 OUTSIDE_LINK = Rule(
     "repository-outside-link",
@@ -99,6 +99,14 @@ def examine_repository(
     ]
 
 
+def awaits_others(path: str, report: FileReport) -> bool:
+    """Whether the reports on other files can show more about this one.
+
+    What links and names show follows from the list of files alone, and is not asked for here.
+    """
+    return bool(report.references) or _is_torch_pickle(path, report)
+
+
 def _outside_links(links: Mapping[str, str]) -> Iterator[RepositoryFinding]:
     for path, target in links.items():
         joined = posixpath.join(posixpath.dirname(path), target)
@@ -137,10 +145,9 @@ def _names(sizes: Mapping[str, int]) -> Iterator[RepositoryFinding]:
 def _needless_pickles(files: Mapping[str, FileReport]) -> Iterator[RepositoryFinding]:
     folders = {posixpath.dirname(path) for path, report in files.items() if "safetensors" in report.formats}
     for path, report in files.items():
-        name = posixpath.basename(path)
-        if (
-            "pickle" in report.formats
-            and name.startswith(_WEIGHTS_OF_TORCH)
-            and posixpath.dirname(path) in folders
-        ):
+        if _is_torch_pickle(path, report) and posixpath.dirname(path) in folders:
             yield RepositoryFinding(path, Finding(NEEDLESS_PICKLE))
+
+
+def _is_torch_pickle(path: str, report: FileReport) -> bool:
+    return "pickle" in report.formats and posixpath.basename(path).startswith(_WEIGHTS_OF_TORCH)

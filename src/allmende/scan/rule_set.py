@@ -12,6 +12,7 @@ from allmende.scan import (
     failures,
     graphs,
     pickles,
+    provable,
     repository,
     scanning,
     templates,
@@ -25,7 +26,7 @@ from allmende.scan.verdicts import FileReport
 
 __all__ = ["READERS", "RULES", "RULE_SET", "scan_source", "warm_up"]
 
-RULE_SET = "2"
+RULE_SET = "3"
 """Raise it whenever a verdict could change: everything is then scanned anew."""
 
 _ROOMS = (pickles, containers, tensors, templates, configs, graphs, code)
@@ -34,7 +35,13 @@ READERS: tuple[Reader, ...] = tuple(reader for room in _ROOMS for reader in room
 
 RULES: Mapping[str, Rule] = {
     rule.id: rule
-    for rules in (scanning.RULES, failures.RULES, repository.RULES, *(room.RULES for room in _ROOMS))
+    for rules in (
+        scanning.RULES,
+        provable.RULES,
+        failures.RULES,
+        repository.RULES,
+        *(room.RULES for room in _ROOMS),
+    )
     for rule in rules
 }
 

@@ -15,6 +15,7 @@ from allmende.scan.budget import Budget, LimitReached, Limits
 from allmende.scan.evidence import quoted
 from allmende.scan.findings import Confidence, Finding, Rule, Severity
 from allmende.scan.hints import name_hint
+from allmende.scan.provable import proven_by
 from allmende.scan.source import Source
 from allmende.scan.verdicts import FileReport, Reference
 
@@ -77,12 +78,16 @@ RULES = (UNREADABLE, LIMIT_REACHED, POLYGLOT, NAME_DISAGREES)
 
 
 class Unreadable(Exception):
-    """A reader cannot read what it claimed; the sentence says which rule of the format is broken."""
+    """A reader cannot read what it claimed; the sentence says which rule of the format is broken.
 
-    def __init__(self, message: str, offset: int | None = None) -> None:
+    `rule` is set where that is more than a broken file: one of `provable`.
+    """
+
+    def __init__(self, message: str, offset: int | None = None, rule: Rule | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
+        self.rule = rule
 
 
 class Claim(IntEnum):
@@ -224,7 +229,7 @@ class Scan:
         try:
             self.budget.descend(child.depth)
         except LimitReached as limit:
-            child.found(LIMIT_REACHED, limit.limit, detail=limit.message)
+            child.found(proven_by(limit) or LIMIT_REACHED, limit.limit, detail=limit.message)
             return
         _examine(source, child, raw=raw)
 
@@ -302,8 +307,8 @@ def _read(reader: Reader, source: Source, scan: Scan, failure: Rule) -> None:
     try:
         reader.read(source, scan)
     except Malformed as error:
-        scan.found(failure, reader.name, detail=error.message)
+        scan.found(proven_by(error) or failure, reader.name, detail=error.message)
     except Unreadable as error:
-        scan.found(failure, reader.name, detail=error.message, offset=error.offset)
+        scan.found(error.rule or failure, reader.name, detail=error.message, offset=error.offset)
     except LimitReached as limit:
-        scan.found(LIMIT_REACHED, limit.limit, detail=limit.message)
+        scan.found(proven_by(limit) or LIMIT_REACHED, limit.limit, detail=limit.message)

@@ -3,14 +3,18 @@
 import io
 from pathlib import Path
 
-from allmende.scan import FileReport, Scanner
+from allmende.scan import FileReport, NamedFile, Scanner
 
-__all__ = ["children", "rules", "scan"]
+__all__ = ["children", "named", "rules", "scan"]
+
+
+def named(data: bytes | str, name: str = "a.bin") -> NamedFile:
+    data = data.encode() if isinstance(data, str) else data
+    return io.BytesIO(data), len(data), name
 
 
 def scan(opened: Scanner, data: bytes | str, name: str = "a.bin") -> FileReport:
-    data = data.encode() if isinstance(data, str) else data
-    return opened.scan(io.BytesIO(data), len(data), name)
+    return opened.scan(*named(data, name))
 
 
 def rules(report: FileReport) -> list[str]:

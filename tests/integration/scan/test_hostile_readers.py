@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from allmende.scan import Bounds, Scanner, Status
-from allmende.scan.isolation import answers, scanner
-from tests.integration.scan.asking import children, rules, scan
+from allmende.scan.isolation import answers, server_process
+from tests.integration.scan.asking import children, named, rules, scan
 from tests.integration.scan.hostile_server import ATTEMPTS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,9 +27,9 @@ BOUNDS = Bounds(cpu_s=2, memory_bytes=256 * 1024 * 1024, wall_s=4.0, answer_byte
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[Scanner]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scanner, "_PROGRAM", PROGRAM)
+        patch.setattr(server_process, "_PROGRAM", PROGRAM)
         patch.setattr(answers, "_GRACE_S", 1.0)
-        patch.setattr(scanner, "_ANSWER_S", 10.0)
+        patch.setattr(server_process, "_ANSWER_S", 10.0)
         with Scanner(bounds=BOUNDS) as opened:
             yield opened
 
@@ -48,7 +48,7 @@ class TestConfinement:
     ) -> None:
         program = PROGRAM.replace("; main(", "; from allmende.scan.isolation import server; main(")
         unconfined = "server._level = lambda: 'filter'; server.confine = lambda: False"
-        monkeypatch.setattr(scanner, "_PROGRAM", program.replace("; main(", f"; {unconfined}; main("))
+        monkeypatch.setattr(server_process, "_PROGRAM", program.replace("; main(", f"; {unconfined}; main("))
         with Scanner(bounds=BOUNDS) as opened:
             assert rules(scan(opened, "ordinary")) == ["scanner-crashed"]
 
@@ -132,6 +132,60 @@ class TestFailures:
             os.kill(pid, signal.SIGKILL)
             assert rules(waiting.result(20)) == ["scanner-crashed"]
             assert scan(opened, "ordinary").status() is Status.CLEAN
+
+
+class TestBatches:
+    """What one file of a batch does changes nothing for the others, and it is judged as if it were alone."""
+
+    @pytest.mark.parametrize(
+        ("deed", "place"),
+        [
+            ("grow", 1),
+            ("recurse", 4),
+            ("raise 10", 0),
+            ("raise 10", 2),
+            ("segfault", 0),
+            ("segfault", 3),
+            ("exit 0", 1),
+            ("exit 7", 4),
+            ("answer " + b"[]\n".hex(), 2),
+            ("deaf-loop", 2),
+        ],
+    )
+    def test_a_file_that_breaks_its_process(self, hostile: Scanner, deed: str, place: int) -> None:
+        words = ["ordinary", "socket", "fork", "open-for-reading"]
+        words.insert(place, deed)
+        together = hostile.scan_batch([named(word) for word in words])
+        assert together == [scan(hostile, word) for word in words]
+
+    def test_many_that_break_it(self, hostile: Scanner) -> None:
+        words = ["exit 0", "ordinary", "raise 10", "segfault", "ordinary", "exit 1"]
+        together = hostile.scan_batch([named(word) for word in words])
+        assert together == [scan(hostile, word) for word in words]
+
+    def test_a_process_that_says_too_much_is_believed_in_nothing(self, hostile: Scanner) -> None:
+        clean = scan(hostile, "ordinary").row()
+        line = json.dumps({"report": clean, "failure": None}).encode() + b"\n"
+        words = ["ordinary", "answer " + (line * 9).hex(), "socket"]
+        together = hostile.scan_batch([named(word) for word in words])
+        assert together[2] == scan(hostile, "socket")
+
+    def test_time_is_that_of_the_batch_and_the_slow_get_their_own(
+        self, hostile: Scanner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(answers, "_BATCH_CPU_S", 1)
+        together = hostile.scan_batch([named(word) for word in ["ordinary", "loop", "socket"]])
+        assert together == [scan(hostile, word) for word in ["ordinary", "loop", "socket"]]
+
+    def test_a_server_that_dies_is_replaced_in_the_middle(self, hostile: Scanner) -> None:
+        before = children()
+        with Scanner(bounds=BOUNDS) as opened, ThreadPoolExecutor(1) as pool:
+            scan(opened, "ordinary")
+            (pid,) = children() - before
+            waiting = pool.submit(opened.scan_batch, [named("ordinary"), named("sleep"), named("socket")])
+            time.sleep(0.3)
+            os.kill(pid, signal.SIGKILL)
+            assert waiting.result(60) == [scan(opened, word) for word in ("ordinary", "sleep", "socket")]
 
 
 class TestEnd:

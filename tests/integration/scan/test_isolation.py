@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import random
 import subprocess
 import sys
 import tempfile
@@ -14,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from allmende.scan import Limits, Scanner, ScannerUnavailable, Source, Status, scan_source
-from allmende.scan.isolation import scanner
+from allmende.scan import BATCH_FILES, Limits, Scanner, ScannerUnavailable, Source, Status, scan_source
+from allmende.scan.isolation import server_process
 from tests.attack.corpus.all_cases import all_cases
 from tests.attack.corpus.case import Case
-from tests.integration.scan.asking import children, rules, scan
+from tests.integration.scan.asking import children, named, rules, scan
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -66,7 +67,7 @@ class TestLife:
             opened.level()
 
     def test_it_says_so_when_the_process_does_not_come_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(scanner, "_PROGRAM", "raise SystemExit(3)")
+        monkeypatch.setattr(server_process, "_PROGRAM", "raise SystemExit(3)")
         with Scanner() as opened:
             for _ in range(2):
                 with pytest.raises(ScannerUnavailable, match="does not start"):
@@ -151,3 +152,26 @@ def test_the_report_is_the_one_that_a_scan_in_this_process_gives(real: Scanner) 
     assert len(cases) > 200
     with ThreadPoolExecutor(2) as pool:
         assert [said for said in pool.map(differs, cases) if said] == []
+
+
+def test_a_batch_gives_what_each_of_its_files_gives_alone(real: Scanner) -> None:
+    """For a case of every family, in an order by which attacks stand before harmless files and behind."""
+    by_family: dict[str, list[Case]] = defaultdict(list)
+    for case in all_cases():
+        by_family[case.family].append(case)
+    cases = [case for family in by_family.values() for case in (family[0], family[-1])]
+    random.Random(5).shuffle(cases)
+    assert len(cases) > 100
+    reports = [
+        report
+        for start in range(0, len(cases), BATCH_FILES)
+        for report in real.scan_batch(
+            [named(case.make(), case.file_name) for case in cases[start : start + BATCH_FILES]]
+        )
+    ]
+    told = {
+        case.id: (rules(report), rules(alone))
+        for case, report in zip(cases, reports, strict=True)
+        if report != (alone := scan_source(Source.of_bytes(case.make()), case.file_name))
+    }
+    assert told == {}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from allmende import errors
-from allmende.cli import entry
+from allmende.cli import application, entry
 from allmende.cli.exits import SOFTWARE, exit_code
 from allmende.cli.output import printable, size_text
 
@@ -58,7 +58,7 @@ def test_every_kind_of_error_is_mapped() -> None:
 def test_what_a_command_returns_or_raises_becomes_its_exit_code(
     outcome: object, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entry, "build", lambda: FakeApplication(outcome))
+    monkeypatch.setattr(application, "build", lambda: FakeApplication(outcome))
     assert entry.run([]) == code
 
 
@@ -66,7 +66,7 @@ def test_an_error_is_said_in_a_sentence_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = errors.Conflict("It is\x1b[31m taken.", hint="Choose another.")
-    monkeypatch.setattr(entry, "build", lambda: FakeApplication(error))
+    monkeypatch.setattr(application, "build", lambda: FakeApplication(error))
     assert entry.run([]) == 4
     assert capsys.readouterr() == ("", "error: It is\\x1b[31m taken.\nhint: Choose another.\n")
 
@@ -74,7 +74,7 @@ def test_an_error_is_said_in_a_sentence_with_a_hint(
 def test_a_fault_of_ours_is_logged_with_its_traceback_and_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(entry, "build", lambda: FakeApplication(ZeroDivisionError("oops")))
+    monkeypatch.setattr(application, "build", lambda: FakeApplication(ZeroDivisionError("oops")))
     assert entry.run([]) == SOFTWARE
     assert "Allmende itself failed" in capsys.readouterr().err
     assert caplog.records[0].exc_info is not None

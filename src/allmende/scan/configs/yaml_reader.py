@@ -11,6 +11,7 @@ from allmende.scan.budget import LimitReached
 from allmende.scan.code.text_reader import text_of
 from allmende.scan.configs.config_keys import examine_config
 from allmende.scan.configs.config_rules import ALIAS_GROWTH, YAML_TAG, YAML_UNKNOWN_TAG
+from allmende.scan.provable import BOMB
 from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -20,6 +21,7 @@ _MAX_CHARS: Final = 2 * 1024 * 1024
 _MAX_EVENTS: Final = 500_000
 _MAX_DEPTH: Final = 200
 _MAX_GROWN: Final = 1_000_000
+_PROVEN_GROWN: Final = 100_000_000
 _CORE: Final = "tag:yaml.org,2002:"
 _CORE_TAGS: Final = frozenset(
     (
@@ -72,7 +74,9 @@ def _read(source: Source, scan: Scan) -> None:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Unreadable(f"No YAML: {str(error).partition(chr(10))[0][:200]}.") from None
     finally:
-        if builder.grown > _MAX_GROWN:
+        if builder.grown > _PROVEN_GROWN:
+            scan.found(BOMB, f"{min(builder.grown, 10**30):.1e} values by aliases")
+        elif builder.grown > _MAX_GROWN:
             scan.found(ALIAS_GROWTH, f"{min(builder.grown, 10**30):.1e} values")
     for document in builder.documents:
         examine_config(document, scan)

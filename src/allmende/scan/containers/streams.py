@@ -17,6 +17,7 @@ import lz4.frame
 from allmende.scan.budget import LimitReached
 from allmende.scan.containers.unpacking import NOT_UNPACKED, Decompressor, pieces
 from allmende.scan.findings import Rule, Severity
+from allmende.scan.provable import proven_by
 from allmende.scan.scanning import (
     HEAD_BYTES,
     LIMIT_REACHED,
@@ -169,7 +170,7 @@ def _reader(name: str, claims: Callable[[Probe], Claim], make: Callable[[], Deco
         scan.inside("unpacked", unpacked, hint=scan.hint if scan.hint in _KEPT_HINTS else "")
         for failure in failures:
             if isinstance(failure, LimitReached):
-                scan.found(LIMIT_REACHED, failure.limit, detail=failure.message)
+                scan.found(proven_by(failure) or LIMIT_REACHED, failure.limit, detail=failure.message)
             else:
                 scan.found(UNREADABLE, name, detail=failure.message, offset=failure.offset)
 
@@ -187,15 +188,20 @@ def _all_streams(source: Source, scan: Scan, make: Callable[[], Decompressor]) -
     """What comes out of all streams, one behind the other; zeros may follow them."""
     signature = source.read_at(0, 2)
     offset = 0
+    over: list[LimitReached] = []
     for _ in range(_MAX_STREAMS):
-        offset += yield from pieces(source.window(offset, source.size_bytes), make(), scan.budget)
+        offset += yield from pieces(source.window(offset, source.size_bytes), make(), scan.budget, over)
         offset = _behind_zeros(source, offset)
         following = source.read_at(offset, 32)
+        if not following and over:
+            raise over[0]
         if not following:
             return
         if following[:2] != signature:
             scan.found(TRAILING_BYTES, following, offset=offset)
             scan.inside("trailing bytes", source.window(offset, source.size_bytes), raw=True)
+            if over:
+                raise over[0]
             return
     raise LimitReached("streams", f"There are more than {_MAX_STREAMS} compressed streams.")
 

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Generator
 from typing import Protocol
 
-from allmende.scan.budget import Budget
+from allmende.scan.budget import Budget, LimitReached
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.scanning import Unreadable
 from allmende.scan.source import Source
@@ -42,15 +42,20 @@ class Decompressor(Protocol):
         """Up to `max_length` bytes of what comes out."""
 
 
-def pieces(packed: Source, decompressor: Decompressor, budget: Budget) -> Generator[bytes, None, int]:
+def pieces(
+    packed: Source, decompressor: Decompressor, budget: Budget, over: "list[LimitReached] | None" = None
+) -> Generator[bytes, None, int]:
     """What comes out of one compressed stream; returns how many bytes went in.
 
+    What comes out beyond the ratio is counted to the end of the stream and not given out: a little too much
+    may be a table of zeros, far too much is a bomb. The limit is raised then, or put into `over`.
     Raises LimitReached, and Unreadable where it is broken; everything up to the break was given out before.
     """
     offset = 0
     data = b""
     wanted_bytes = 1
     more_may_come = False
+    beyond = [] if over is None else over
     while True:
         if not data and not _waiting(decompressor):
             data = packed.read_at(offset, _READ_BYTES)
@@ -65,15 +70,28 @@ def pieces(packed: Source, decompressor: Decompressor, budget: Budget) -> Genera
         more_may_come = len(piece) == wanted_bytes
         # A failure takes with it what the same call unpacked, so that the first calls ask for little.
         wanted_bytes = min(2 * wanted_bytes, _PIECE_BYTES)
-        if piece:
-            budget.add_expanded(len(piece))
+        if piece and _counted(len(piece), budget, beyond):
             yield piece
         if getattr(decompressor, "eof", False):
             unused: bytes = getattr(decompressor, "unused_data", b"") or b""
-            return offset - len(unused)
+            offset -= len(unused)
+            break
+    if over is None and beyond:
+        raise beyond[0]
     if not getattr(decompressor, "eof", True):
         raise Unreadable("The compressed data end too early.", packed.size_bytes)
     return offset
+
+
+def _counted(size_bytes: int, budget: Budget, beyond: list[LimitReached]) -> bool:
+    """Whether what came out may be given out. Raises LimitReached, but for the ratio."""
+    try:
+        budget.add_expanded(size_bytes)
+    except LimitReached as limit:
+        if limit.limit != "ratio":
+            raise
+        beyond[:] = [limit]
+    return not beyond
 
 
 def _waiting(decompressor: Decompressor) -> bool:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 
 from allmende.scan.containers.zip_records import Entry, Oddity, ZipRecords
 from allmende.scan.source import Source
@@ -11,6 +12,8 @@ __all__ = ["Piece", "uncovered"]
 Piece = tuple[int, int]
 """Offset and size of bytes that belong to no member."""
 
+_PROVEN_OVERLAPS = 3
+"""One size that damage made larger reaches over the members behind it, and no other does."""
 _BLOCK_BYTES = 64 * 1024
 _DESCRIPTOR_SIGNATURE = b"PK\7\x08"
 _APK_SIGNATURE = b"APK Sig Block 42"
@@ -23,7 +26,11 @@ def uncovered(source: Source, records: ZipRecords, oddities: list[Oddity]) -> It
     """
     before: Entry | None = None
     reached = 0
-    for entry in sorted(records.entries, key=lambda entry: entry.offset):
+    ordered = sorted(records.entries, key=lambda entry: entry.offset)
+    shared = sum(one.end > other.offset for one, other in pairwise(ordered))
+    if shared >= _PROVEN_OVERLAPS:
+        oddities.append(Oddity("shared", f"{shared} members share bytes with the one behind them."))
+    for entry in ordered:
         yield from _gap(source, before, reached, entry.offset, oddities)
         if entry.end > reached:
             before, reached = entry, entry.end

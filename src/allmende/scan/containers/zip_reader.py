@@ -27,6 +27,7 @@ from allmende.scan.containers.zip_records import (
 )
 from allmende.scan.containers.zip_salvage import salvaged
 from allmende.scan.findings import Rule, Severity
+from allmende.scan.provable import BOMB, TWO_READINGS
 from allmende.scan.scanning import UNREADABLE, Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -82,6 +83,8 @@ _RULE_OF: Final = {
     "gap": HIDDEN,
     "prefix": PREFIX,
     "overlap": OVERLAP,
+    "shared": BOMB,
+    "renamed": TWO_READINGS,
 }
 _ENCRYPTED_FLAGS: Final = 0x2041
 _UNIX = 3

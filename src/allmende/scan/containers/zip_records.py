@@ -324,12 +324,24 @@ def _compare(source: Source, entry: Entry, local: Entry, extra: bytes, oddities:
     if differing:
         what = f"{' and '.join(differing)} of {entry.name!r} differ from the directory."
         oddities.append(Oddity("disagreement", what, local.offset))
+    if _is_renamed(local.name, entry.name):
+        oddities.append(
+            Oddity("renamed", f"{entry.name!r} is {local.name!r} by its own header.", local.offset)
+        )
     if any(signature in extra for signature in (LOCAL, CENTRAL, END)):
         oddities.append(Oddity("hidden", f"An extra field of {entry.name!r} holds records.", local.offset))
     if local.start + entry.packed_bytes > source.size_bytes:
         what = f"The data of {entry.name!r} go beyond the end of the file."
         oddities.append(Oddity("disagreement", what, local.offset))
     return bool(differing)
+
+
+def _is_renamed(here: str, there: str) -> bool:
+    """Whether two names are of two files: not another encoding or spelling, and not one damaged byte."""
+    one, other = (name.replace("\\", "/").strip("./").casefold() for name in (here, there))
+    if one == other or not (one + other).isascii() or not (one and other):
+        return False
+    return len(one) != len(other) or sum(a != b for a, b in zip(one, other, strict=True)) > 1
 
 
 def _differing(local: Entry, entry: Entry) -> list[str]:

@@ -1,7 +1,7 @@
-"""The process that scans: it loads all readers once, then forks a child for each file.
+"""The process that scans: it loads all readers once, then forks a child for each file or batch of small ones.
 
-Its input is a socket: requests with an open file and the end of a pipe. The child gives up everything that it
-does not need, scans, writes its report into the pipe and ends; the server tells how it ended.
+Its input is a socket: requests with open files and the end of a pipe. The child gives up everything that it
+does not need, scans, writes its reports into the pipe and ends; the server tells how it ended.
 """
 
 import codecs
@@ -44,12 +44,11 @@ def main(descriptor: int) -> None:
     warm_up()
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=descriptor) as line:
+    with socket.socket(fileno=descriptor) as line, contextlib.suppress(EOFError, ConnectionError):
         send(line, {"ready": True, "level": _level()})
-        with contextlib.suppress(EOFError, ConnectionError):
-            while True:
-                request, files = receive(line)
-                _serve(line, request, files)
+        while True:
+            request, files = receive(line)
+            _serve(line, request, files)
 
 
 def _load_codecs() -> None:
@@ -76,63 +75,70 @@ def _level() -> str:
 
 
 def _serve(line: socket.socket, request: dict[str, Any], files: list[int]) -> None:
-    source, answer = files
+    answer, *sources = files
     pid = os.fork()
     if pid == 0:
-        _child(line, request, source, answer)
-    os.close(source)
-    os.close(answer)
+        _child(line, request, sources, answer)
+    for descriptor in files:
+        os.close(descriptor)
     send(line, {"pid": pid})
     _, status, used = os.wait4(pid, 0)
     send(line, {"exit": os.waitstatus_to_exitcode(status), "used_s": used.ru_utime + used.ru_stime})
 
 
-def _child(line: socket.socket, request: dict[str, Any], source: int, answer: int) -> NoReturn:
-    """Scan and end; whatever happens, nothing of the server's loop is run."""
+def _child(line: socket.socket, request: dict[str, Any], sources: list[int], answer: int) -> NoReturn:
+    """Scan one file after another and end; whatever happens, nothing of the server's loop is run."""
     code = 1
     try:
         line.close()
         os.set_blocking(answer, True)
-        _watch_the_time(request)
+        signal.setitimer(signal.ITIMER_REAL, request["bounds"]["wall_s"])
+        _watch_the_time()
         _give_up_everything(request)
         gc.disable()
-        _write(answer, _scanned(request, source))
+        limits = Limits(**request["limits"])
+        for file, source in zip(request["files"], sources, strict=True):
+            report, failure = _scanned(file, source, limits)
+            _write(answer, _message(report, failure))
+            if failure is not None:
+                break
+            _watch_the_time()
         code = 0
     finally:
         os._exit(code)
 
 
-def _scanned(request: dict[str, Any], descriptor: int) -> bytes:
-    """The report as JSON, or what was found before the scan failed and how that was: `time`, `memory`, or
-    the traceback. The edge of this process: nothing is raised beyond it.
+def _scanned(file: dict[str, Any], descriptor: int, limits: Limits) -> tuple[FileReport, str | None]:
+    """The report, or what was found before the scan failed and how that was: `time`, `memory`, or the
+    traceback. The edge of this process: nothing is raised beyond it.
     """
     told: list[Finding] = []
     try:
-        file = os.fdopen(descriptor, "rb", buffering=0)
-        limits = Limits(**request["limits"])
-        report = scan_source(Source(file, request["size_bytes"]), request["name"], limits, told)
+        with os.fdopen(descriptor, "rb", buffering=0) as opened:
+            report = scan_source(Source(opened, file["size_bytes"]), file["name"], limits, told)
         _stop_watching()
-        return _message(report, None)
     except _OutOfTime:
         failure = "time"
     except MemoryError:
         failure = "memory"
     except Exception:  # noqa: BLE001  # the edge: it ends as a report, with its traceback for the log
         failure = traceback.format_exc()[-_MAX_TRACEBACK_CHARS:]
+    else:
+        return report, None
     # Out here, the frames of the scan and what they held are gone: there is memory for the answer again.
     _stop_watching()
-    return _message(FileReport(RULE_SET, (), tuple(told)), failure)
+    return FileReport(RULE_SET, (), tuple(told)), failure
 
 
 def _message(report: FileReport, failure: str | None) -> bytes:
-    return json.dumps({"report": report.row(), "failure": failure}).encode()
+    return json.dumps({"report": report.row(), "failure": failure}).encode() + b"\n"
 
 
 class _OutOfTime(BaseException):
-    """The time for this file is over; no reader catches it."""
+    """The time of this process is over; no reader catches it."""
 
 
-def _watch_the_time(request: dict[str, Any]) -> None:
+def _watch_the_time() -> None:
     """Have the scan broken off when its time is over, so that what it found can still be told.
 
     Where this does not help, in one long call of a library, the hard limits end the process.
@@ -143,7 +149,6 @@ def _watch_the_time(request: dict[str, Any]) -> None:
 
     signal.signal(signal.SIGXCPU, end)
     signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, request["bounds"]["wall_s"])
 
 
 def _stop_watching() -> None:
@@ -162,7 +167,7 @@ def _give_up_everything(request: dict[str, Any]) -> None:
         (resource.RLIMIT_CPU, bounds["cpu_s"], _CPU_GRACE_S),
         (resource.RLIMIT_AS, _used_bytes() + bounds["memory_bytes"], 0),
         (resource.RLIMIT_FSIZE, request["limits"]["expanded_bytes"] + 64 * 1024 * 1024, 0),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES + len(request["files"]), 0),
         (resource.RLIMIT_NPROC, 0, 0),
         (resource.RLIMIT_CORE, 0, 0),
     ):

@@ -10,7 +10,7 @@ __all__ = ["receive", "send"]
 
 _LENGTH = struct.Struct("!I")
 _MAX_MESSAGE_BYTES = 1024 * 1024
-_MAX_FILES = 4
+_MAX_FILES = 128
 
 
 def send(line: socket.socket, message: Mapping[str, Any], files: Sequence[int] = ()) -> None:

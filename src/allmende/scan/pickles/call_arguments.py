@@ -12,12 +12,14 @@ from typing import Final
 from allmende.scan.pickles.allow_list import Allowed, allowed, allowed_attributes, is_enum
 from allmende.scan.pickles.values import PLAIN, Chunk, Global, Node, Value
 
-__all__ = ["excess_of", "is_harmless_call", "may_take_function"]
+__all__ = ["excess_of", "is_endless", "is_harmless_call", "may_take_function"]
 
 Arguments = tuple[Value, ...]
 
 _HUGE_ALLOCATION: Final = 2**30
 _HUGE_COUNT: Final = 10**6
+_ENDLESS: Final = 10**9
+_ENDLESS_BYTES: Final = 2**36
 _HARMLESS_CODECS: Final = frozenset((b"latin1", b"latin-1", b"utf-8", b"utf8", b"ascii", b"iso-8859-1"))
 _NUMBER: Final = re.compile(
     rb"[+-]?(?:[0-9]{1,4000}(?:/[0-9]{1,4000}|(?:\.[0-9]{0,4000})?(?:e[+-]?[0-9]{1,4})?)|inf(?:inity)?|s?nan[0-9]{0,20})",
@@ -87,6 +89,22 @@ def excess_of(callee: Global, arguments: Arguments) -> str:
         known = [length for length in lengths or () if isinstance(length, int)]
         return f"{path} of {math.prod(known):.1e} elements" if _product(known) > _HUGE_COUNT else ""
     return _larger_than_storage(arguments) if path in _VIEWS else ""
+
+
+def is_endless(callee: Global, arguments: Arguments) -> bool:
+    """Whether what the call makes is more than any machine holds, where `excess_of` finds it too large."""
+    for argument in arguments:
+        if isinstance(argument, Node) and isinstance(argument.callee, Global):
+            if argument.callee.path == "itertools.count":
+                return True
+            if argument.callee.path == "builtins.range" and _range_length(argument.items) >= _ENDLESS:
+                return True
+    first = arguments[0] if arguments else PLAIN
+    return (
+        callee.path in {"builtins.bytearray", "builtins.bytes"}
+        and isinstance(first, int)
+        and first >= _ENDLESS_BYTES
+    )
 
 
 def _larger_than_storage(arguments: Arguments) -> str:

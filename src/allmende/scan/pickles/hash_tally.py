@@ -17,13 +17,14 @@ _COMPUTED: Final = frozenset(("builtins.complex", "decimal.Decimal", "fractions.
 
 
 class HashTally:
-    """Counts keys by their hash; `worst` is how often the commonest one came.
+    """Counts keys by their hash; `worst` is how often the commonest one came, `heaviest` the parts of a key.
 
     It forgets all when it has seen many different ones; who mixes those in needs a large file for little.
     """
 
     def __init__(self) -> None:
         self.worst = 0
+        self.heaviest = 0
         self._counts: dict[int, tuple[int, object]] = {}
 
     def add(self, keys: Iterable[Value]) -> None:
@@ -39,6 +40,8 @@ class HashTally:
                     continue
                 told, value = hash(key), key
             elif key.__class__ is Node and key.callee is None and key.items:
+                # A tuple is hashed part by part, each as often as it is referred to.
+                self.heaviest = max(self.heaviest, key.size)
                 numbers = _numbers(key, 2)
                 if numbers is None:
                     continue

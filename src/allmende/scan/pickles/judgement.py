@@ -12,7 +12,12 @@ from allmende.scan.pickles.allow_list import (
     is_standard_library,
     modern_name,
 )
-from allmende.scan.pickles.call_arguments import excess_of, is_harmless_call, may_take_function
+from allmende.scan.pickles.call_arguments import (
+    excess_of,
+    is_endless,
+    is_harmless_call,
+    may_take_function,
+)
 from allmende.scan.pickles.dtype_states import Forged, checked_element_type, mark_used, was_used
 from allmende.scan.pickles.pickle_rules import (
     CODE_BY_VALUE,
@@ -30,11 +35,14 @@ from allmende.scan.pickles.pickle_rules import (
 )
 from allmende.scan.pickles.states import faults_of_items, faults_of_state, gives_back_what_was_there
 from allmende.scan.pickles.values import PLAIN, Chunk, Global, Node, Value, described
+from allmende.scan.provable import BOMB
 
 __all__ = ["Findings", "ScanJudge", "is_growth"]
 
 _MAX_NESTED_BYTES: Final = 64 * 1024 * 1024
 _LARGE: Final = 10**8
+_PROVEN_INDEX: Final = 2**27
+"""Python's own machine reserves eight bytes for each index below the largest one, twice over."""
 _LARGE_FOR_EACH_OPCODE: Final = 10**5
 _DEEP: Final = 5_000
 _CLASS_NAME: Final = re.compile(r"[A-Z][A-Za-z0-9_]*")
@@ -212,7 +220,8 @@ class ScanJudge:
 
     def memo_index(self, index: int, count: int, offset: int) -> None:
         """See `machine.Judge`."""
-        self._scan.found(GROWTH, f"memo index {index} after {count} entries", offset=offset)
+        rule = BOMB if index >= _PROVEN_INDEX else GROWTH
+        self._scan.found(rule, f"memo index {index} after {count} entries", offset=offset)
 
     def _is_defined_here(self, callee: Global) -> bool:
         """What TorchScript calls `__torch__` is defined in the archive itself."""
@@ -235,7 +244,7 @@ class ScanJudge:
             self._refuse(callee, arguments, offset)
         excess = excess_of(callee, arguments)
         if excess:
-            self._scan.found(GROWTH, excess, offset=offset)
+            self._scan.found(BOMB if is_endless(callee, arguments) else GROWTH, excess, offset=offset)
         if callee.path == "functools.partial" and arguments:
             self._check_delayed(arguments[0], arguments[1:], offset)
         if callee.path in _TAKES_APART and arguments:

@@ -217,7 +217,8 @@ class Machine:
                         raise self._short(position)
                     items = stack[start:]
                     del stack[start:]
-                    self._extend(stack[-1], items, position, pairs=opcode == 0x73)
+                    if items[0] is not PLAIN or opcode == 0x73 or not self._append_plain(stack[-1]):
+                        self._extend(stack[-1], items, position, pairs=opcode == 0x73)
                 elif opcode == 0x4E:  # NONE
                     append(NONE)
                 elif opcode in _TRUTHS:
@@ -334,6 +335,17 @@ class Machine:
             target.odd_keys = True
         if watched or target.callee is not None:
             self._judge.filled(target, self._base + position - 1)
+
+    def _append_plain(self, target: Value) -> bool:
+        """What `_extend` does for the commonest item of all; False where more is to be done."""
+        if target.__class__ is not Node or target.carried is not None or target.callee is not None:
+            return False
+        size = target.size = target.size + 1
+        if size > self.largest:  # noqa: PLR1730
+            self.largest = size
+        if target.depth > self.deepest:  # noqa: PLR1730
+            self.deepest = target.depth
+        return True
 
     def _keep(self, target: Node, items: list[Value]) -> bool:
         """What is known of a dict afterwards: that it has keys, which are watched or odd, and fields.

@@ -7,6 +7,7 @@ from typing import Final
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.pickles.element_types import element_type, elements
 from allmende.scan.pickles.running import run_pickle
+from allmende.scan.provable import IMPOSSIBLE_BYTES, IMPOSSIBLE_SIZE
 from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -56,7 +57,8 @@ def _read(source: Source, scan: Scan) -> None:
     else:
         end = start + kind.size_bytes * elements(header["shape"])
         if end > source.size_bytes:
-            raise Unreadable(f"The array needs {end - start} bytes, the file has {data.size_bytes}.", start)
+            what = f"The array needs {end - start} bytes, the file has {data.size_bytes}."
+            raise Unreadable(what, start, IMPOSSIBLE_SIZE if end - start >= IMPOSSIBLE_BYTES else None)
         scan.inside("data", data, raw=True)
     if end < source.size_bytes:
         scan.found(TRAILING_BYTES, source.read_at(end, 32), offset=end)

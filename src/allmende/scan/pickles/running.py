@@ -8,12 +8,15 @@ from allmende.scan.pickles.judgement import ScanJudge, is_growth
 from allmende.scan.pickles.machine import ArraySkipper, Machine
 from allmende.scan.pickles.pickle_rules import GROWTH
 from allmende.scan.pickles.values import Value
+from allmende.scan.provable import BOMB
 from allmende.scan.scanning import Scan
 from allmende.scan.source import Source
 
 __all__ = ["run_pickle"]
 
 _MAX_COLLISIONS: Final = 1000
+_PROVEN_COLLISIONS: Final = 20_000
+_PROVEN_PARTS: Final = 10**9
 
 
 def run_pickle(
@@ -42,7 +45,11 @@ def run_pickle(
         if is_growth(machine.largest, machine.deepest, machine.count):
             size, depth = min(machine.largest, 10**30), machine.deepest
             scan.found(GROWTH, f"{size:.1e} parts, {depth} deep", offset=offset)
-        if machine.tally.worst > _MAX_COLLISIONS:
+        if machine.tally.heaviest > _PROVEN_PARTS:
+            scan.found(BOMB, f"a key of {min(machine.tally.heaviest, 10**30):.1e} parts", offset=offset)
+        if machine.tally.worst > _PROVEN_COLLISIONS:
+            scan.found(BOMB, f"{machine.tally.worst} keys that hash alike", offset=offset)
+        elif machine.tally.worst > _MAX_COLLISIONS:
             scan.found(GROWTH, f"{machine.tally.worst} keys that hash alike", offset=offset)
         for chunk in judge.nested:
             nested = source.window(chunk.offset, chunk.size_bytes)

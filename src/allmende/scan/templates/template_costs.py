@@ -93,7 +93,8 @@ class _Costs:
         """What a single expression asks for."""
         name = _name_of(node)
         if name in _SIZED and any(self._number(value) > _MANY for value in _arguments(node)):
-            yield f"{name} of a large number", node
+            enormous = any(self._number(value) > _MAX_CHARS for value in _arguments(node))
+            yield f"{name} of {'an enormous' if enormous else 'a large'} number", node
         if name in _FORMATTING or isinstance(node, nodes.Mod):
             patterns = [node.left] if isinstance(node, nodes.Mod) else list(node.iter_child_nodes())
             texts = [text for inner in patterns for text in self._evaluation.value(inner).texts]
@@ -211,8 +212,11 @@ def _growing(ordered: list[nodes.Node]) -> Iterator[tuple[str, nodes.Node]]:
                     assignment.node if isinstance(assignment, nodes.Assign) else assignment, sizes
                 )
                 spent += seen
-                if size > _MAX_GROWN or spent > _MAX_PLAYED:
+                if size > _MAX_GROWN:
                     yield f"{label or 'a name'} is doubled again and again", assignment
+                    return
+                if spent > _MAX_PLAYED:
+                    yield "more assignments than can be played through", assignment
                     return
                 if label is not None:
                     sizes[label] = size

@@ -9,6 +9,7 @@ from jinja2 import nodes
 
 from allmende.scan.code.text_reader import text_of
 from allmende.scan.findings import Rule
+from allmende.scan.provable import BOMB
 from allmende.scan.scanning import Claim, Probe, Reader, Scan
 from allmende.scan.source import Source
 from allmende.scan.templates.template_bindings import label_of
@@ -27,6 +28,7 @@ from allmende.scan.templates.template_rules import (
     METHODS,
     NODES,
     PRIVATE,
+    PROVEN_REPEATS,
     REPEATS,
     TESTS,
     UNKNOWN_NAME,
@@ -75,7 +77,7 @@ def examine_template(text: str, scan: Scan, inside: str = "") -> None:
     for node in ordered:
         examiner.examine(node)
     for evidence, node in (*costly_parts(ordered, evaluation), *overlong(ordered, evaluation)):
-        examiner.found(REPEATS, evidence, node)
+        examiner.found(BOMB if evidence.endswith(PROVEN_REPEATS) else REPEATS, evidence, node)
 
 
 def _excess(ordered: list[nodes.Node]) -> str:
@@ -238,7 +240,7 @@ class _Examiner:
             self.found(UNKNOWN_NAME, f".{name}()", node)
         label = label_of(base)
         if name in _ADDING and label is not None and label in map(label_of, node.args):
-            self.found(REPEATS, f"{label} is put into itself", node)
+            self.found(BOMB, f"{label} is put into itself", node)
         if name in _FORMATS:
             pattern = self._value(base)
             if not pattern.known or any(_FIELD_OF_FIELD.search(text) for text in pattern.texts):

@@ -17,6 +17,7 @@ __all__ = [
     "METHODS",
     "NODES",
     "PRIVATE",
+    "PROVEN_REPEATS",
     "REPEATS",
     "RULES",
     "TESTS",
@@ -96,6 +97,15 @@ UNPARSED = Rule(
     "Correct the template.",
     "jinja2 documentation, template syntax.",
 )
+PROVEN_REPEATS = (
+    "of an enormous number",
+    "a text repeated",
+    "is doubled again and again",
+    "a loop that calls itself",
+    "calls itself",
+    "calls itself with more and more",
+)
+"""How evidence ends that follows from the template alone, and from no estimate of what it is given."""
 RULES = (ESCAPE, PRIVATE, MADE_NAME, INCLUDES, LOADS_BESIDE, REPEATS, UNKNOWN_NAME, UNPARSED)
 
 FILTERS: Final = frozenset(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from allmende.scan import RULES, Bounds, FileReport, Finding, Status
 from allmende.scan.isolation import answers
-from allmende.scan.isolation.answers import Answer, read_answer, report_of
+from allmende.scan.isolation.answers import Answer, answered, read_answer, report_of
 
 BOUNDS = Bounds(cpu_s=10)
 FOUND = FileReport("1", ("pickle",), (Finding(RULES["unreadable"], detail="Broken."),))
@@ -82,6 +82,34 @@ def test_a_report_that_lacks_something_is_none(name: str) -> None:
 def test_an_unknown_rule_is_no_report() -> None:
     row = FOUND.row() | {"findings": [FOUND.findings[0].row() | {"rule": "made-up"}]}
     assert rules(report_of(Answer(message(row)), 0, 0.1, BOUNDS)) == ["scanner-crashed"]
+
+
+class TestBatches:
+    LINE = message() + b"\n"
+
+    @pytest.mark.parametrize(
+        ("data", "known"),
+        [
+            (b"", 0),
+            (LINE, 1),
+            (LINE * 3, 3),
+            (LINE * 2 + LINE[:-1], 2),
+            (LINE + message(failure="memory") + b"\n" + LINE, 1),
+            (LINE + b"{}\n" + LINE, 1),
+            (LINE + b"\n" + LINE, 1),
+            (LINE * 4, 0),
+        ],
+    )
+    def test_reports_count_up_to_the_first_that_is_none(self, data: bytes, known: int) -> None:
+        assert answered(Answer(data), 3) == [FOUND] * known
+
+    @pytest.mark.parametrize("ended", [Answer(LINE, in_time=False), Answer(LINE, in_bounds=False)])
+    def test_what_was_told_before_the_end_counts(self, ended: Answer) -> None:
+        assert answered(ended, 3) == [FOUND]
+
+    def test_several_get_no_more_time_than_one(self) -> None:
+        assert Bounds(cpu_s=2, wall_s=3.0).of_a_batch() == Bounds(cpu_s=2, wall_s=3.0)
+        assert Bounds().of_a_batch().cpu_s < Bounds().cpu_s
 
 
 class TestReading:
