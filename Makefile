@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DEV := .venvs/dev/bin
 SHARDS := .cache/all-tests
-LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch scan-peers fuzz
+LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch scan-peers delta-peers log-judge fuzz
 
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= pickle torch joblib zip archive safetensors gguf template json yaml hdf5 keras onnx tensorflow \
@@ -26,7 +26,7 @@ define some
 $(1) || { code=$$?; [ $$code -eq 5 ] && echo "(no test of this kind yet)"; }
 endef
 
-.PHONY: help demo serve test check format ci sample torch browser all-tests campaign fuzz bench lock clean
+.PHONY: help demo serve test check format ci sample torch browser all-tests campaign fuzz fuzz-codecs bench lock clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,7 +53,7 @@ format: .venvs/dev/.stamp  ## Put the sources into form
 ci: check test sample torch browser  ## All of the above and a bounded sample of everything else (under 30 minutes)
 	@$(MAKE) demo ONESHOT=1
 
-sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp  ## System and attack tests, slow ones, older clients
+sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp  ## System and attack tests, slow ones, older clients
 	@$(call some,$(DEV)/python -m pytest tests/system tests/attack -m "$(HERE)")
 	@$(call some,$(DEV)/python -m pytest tests/unit tests/integration tests/contract -m "(clients or slow) and $(HERE)")
 
@@ -73,7 +73,7 @@ all-tests: $(addprefix $(SHARDS)/,check unit integration contract system attack 
 $(SHARDS)/check:
 	@$(MAKE) check && mkdir -p $(@D) && touch $@
 
-$(SHARDS)/unit $(SHARDS)/integration $(SHARDS)/contract $(SHARDS)/system $(SHARDS)/attack: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp
+$(SHARDS)/unit $(SHARDS)/integration $(SHARDS)/contract $(SHARDS)/system $(SHARDS)/attack: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp
 	@$(call some,$(DEV)/python -m pytest tests/$(@F) -m "$(HERE)")
 	@mkdir -p $(@D) && touch $@
 
@@ -83,7 +83,7 @@ $(SHARDS)/torch $(SHARDS)/browser $(SHARDS)/campaign:
 $(SHARDS)/demo:
 	@$(MAKE) demo ONESHOT=1 && mkdir -p $(@D) && touch $@
 
-campaign: .venvs/dev/.stamp fuzz  ## The long rounds, run once; their figures go into docs/measurements.md
+campaign: .venvs/dev/.stamp fuzz fuzz-codecs  ## The long rounds, run once; their figures go into docs/measurements.md
 	@$(call some,CAMPAIGN=1 $(DEV)/python -m pytest tests -m campaign --timeout 0 $(ARGS))
 
 # Every target is run even where one finds something; then it is said in the end.
@@ -91,6 +91,12 @@ fuzz: .venvs/fuzz/.stamp  ## Fuzz the scanner's readers, each for FUZZ_SECONDS (
 	@failed=; for target in $(FUZZ_TARGETS); do \
 	    .venvs/fuzz/bin/python -m tools.fuzz_scan $$target --seconds $(FUZZ_SECONDS) || failed="$$failed $$target"; \
 	done; [ -z "$$failed" ] || { echo "broken:$$failed; see .cache/fuzz" >&2; exit 1; }
+
+fuzz-codecs:  ## Fuzz the coder of blocks in C for FUZZ_SECONDS, under the compiler's sanitizers
+	@mkdir -p .cache/fuzz
+	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra \
+	    tools/fuzz_codecs/fuzz.c -o .cache/fuzz/codecs
+	@.cache/fuzz/codecs $(FUZZ_SECONDS)
 
 bench: .venvs/dev/.stamp  ## Measure against nginx and write JSON
 	@$(DEV)/python -m bench.run $(ARGS)
@@ -108,8 +114,11 @@ clean:  ## Remove what was built: environments, caches, stamps
 .venvs/client-1.19/.stamp: requirements/client-1.19.txt
 .venvs/client-1/.stamp: requirements/client-1.txt
 .venvs/scan-peers/.stamp: requirements/scan-peers.txt
+.venvs/log-judge/.stamp: requirements/log-judge.txt
+.venvs/delta-peers/.stamp: requirements/torch.txt requirements/delta-peers.txt
 .venvs/fuzz/.stamp: requirements/fuzz.txt
-.venvs/dev/.stamp .venvs/demo/.stamp .venvs/torch/.stamp .venvs/fuzz/.stamp: pyproject.toml
+.venvs/dev/.stamp .venvs/demo/.stamp .venvs/torch/.stamp .venvs/fuzz/.stamp: \
+    pyproject.toml src/allmende/codecs/_coder.c src/allmende/codecs/_rans.h
 
 .venvs/%/.stamp: requirements/uv.txt tools/environment.py
 	@$(PYTHON) -m tools.environment $*

@@ -20,6 +20,7 @@ from bench.findings import Finding, Skipped, report, table
 from bench.footprint import measure_first_upload, measure_memory
 from bench.large_files import measure_download, measure_upload
 from bench.lineage import measure_lineage
+from bench.log import measure_log
 from bench.place import Place, open_place
 from bench.plain_http import BenchFailed
 from bench.scan import measure_scan
@@ -36,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
     "xet": measure_xet,
     "scan": measure_scan,
     "lineage": measure_lineage,
+    "log": measure_log,
     "memory": measure_memory,
     "first_upload": measure_first_upload,
 }

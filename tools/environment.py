@@ -39,6 +39,8 @@ ENVIRONMENTS = {
     "client-1.19": Environment(("client-1.19.txt",), project=False),
     "client-1": Environment(("client-1.txt",), project=False),
     "scan-peers": Environment(("scan-peers.txt",), project=False),
+    "log-judge": Environment(("log-judge.txt",), project=False),
+    "delta-peers": Environment(("torch.txt", "delta-peers.txt"), project=False, torch=True),
     "fuzz": Environment(("fuzz.txt",)),
 }
 
@@ -71,6 +73,8 @@ def build(name: str) -> None:
         build_with_pip(folder, wanted, links)
     else:
         build_with_uv(uv, folder, wanted, links)
+    if wanted.project:
+        say_whether_compiled(folder)
     (folder / ".stamp").touch()
 
 
@@ -108,7 +112,9 @@ def build_with_uv(uv: Path, folder: Path, wanted: Environment, links: str) -> No
     if wanted.torch:
         run([*install, "--no-index", "--find-links", links, TORCH], uv_settings())
     if wanted.project:
-        run([*install, "--offline", "--no-build-isolation", "--editable", str(ROOT)], uv_settings())
+        # built anew each time: uv would take a former build from its cache, without the compiled coder
+        editable = ["--reinstall-package", "allmende", "--editable", str(ROOT)]
+        run([*install, "--offline", "--no-build-isolation", *editable], uv_settings())
 
 
 def build_with_pip(folder: Path, wanted: Environment, links: str) -> None:
@@ -121,6 +127,15 @@ def build_with_pip(folder: Path, wanted: Environment, links: str) -> None:
         run([*install, "--no-index", "--find-links", links, TORCH])
     if wanted.project:
         run([*install, "--no-index", "--no-build-isolation", "--editable", str(ROOT)])
+
+
+def say_whether_compiled(folder: Path) -> None:
+    """Say so where the coder in C is missing: everything works without it, and the delta store is slower."""
+    asked = [str(folder / "bin" / "python"), "-c", "import allmende.codecs._coder"]
+    if subprocess.run(asked, cwd=folder, capture_output=True, check=False).returncode:
+        print(
+            "There is no compiled coder (a C compiler is missing?); numpy does the same, slower.", flush=True
+        )
 
 
 def make_venv(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.environment import REQUIREMENTS, ROOT, TorchMissing, find_links, obtain_uv, uv_settings
 
-ALONE = frozenset({"demo-model"})
+ALONE = frozenset({"delta-peers", "demo-model"})
 """Packages of which only the files are wanted: pinned without what they depend on."""
 
 ADDRESS = re.compile(r"https?://|file://|--(?:extra-)?index-url|--find-links")

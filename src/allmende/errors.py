@@ -10,6 +10,7 @@ __all__ = [
     "AllmendeError",
     "BadRequest",
     "Conflict",
+    "Damaged",
     "Forbidden",
     "Gone",
     "NotFound",
@@ -72,6 +73,12 @@ class Conflict(AllmendeError):
     """It exists already, or somebody else was faster."""
 
     code = "conflict"
+
+
+class Damaged(AllmendeError):
+    """What is stored is not what was stored; none of it is given out."""
+
+    code = "damaged"
 
 
 class Stale(AllmendeError):

@@ -2,14 +2,14 @@
 
 `reach(name)` costs one dictionary look-up and does nothing, unless the environment variable
 `ALLMENDE_FAILPOINT` holds `name` or `name:n` (the n-th time it is reached, counted from 1): then the
-process dies by SIGKILL on the spot, as in a power cut. Crash tests list `POINTS` and `XET_POINTS` and cover
-every one.
+process dies by SIGKILL on the spot, as in a power cut. Crash tests list `POINTS`, `XET_POINTS`,
+`PACK_POINTS` and `ARCHIVE_POINTS` and cover every one.
 """
 
 import os
 import signal
 
-__all__ = ["POINTS", "XET_POINTS", "reach"]
+__all__ = ["ARCHIVE_POINTS", "PACK_POINTS", "POINTS", "XET_POINTS", "reach"]
 
 POINTS = (
     "upload.receiving",
@@ -34,6 +34,30 @@ XET_POINTS = (
     "shard.before_answer",
 )
 """Those that only an upload over Xet passes; it passes those of an upload and a commit as well."""
+
+PACK_POINTS = (
+    "pack.writing",
+    "pack.before_publish",
+    "pack.published",
+    "pack.before_transaction",
+    "pack.before_database",
+    "pack.switched",
+    "pack.dropped",
+    "pack.settled",
+)
+"""Those that the packing of stored contents passes."""
+
+ARCHIVE_POINTS = (
+    "archive.writing",
+    "archive.before_sync",
+    "archive.before_rename",
+    "archive.before_folder_sync",
+    "archive.before_database",
+    "archive.before_commit",
+    "archive.before_answer",
+    "archive.before_removal",
+)
+"""Those that a store in a folder passes: all but the last when something is added, and all in its upkeep."""
 
 _name, _, _nth = os.environ.get("ALLMENDE_FAILPOINT", "").partition(":")
 _remaining = {_name: int(_nth or "1")} if _name else {}

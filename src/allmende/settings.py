@@ -95,6 +95,27 @@ class Settings(BaseModel):
         description="Seconds after which a stored content is read and verified again.",
     )
 
+    packing: bool = Field(
+        default=True,
+        description="Whether stored files are packed in the background: kept as what is new in them.",
+    )
+    pack_min_bytes: int = Field(default=_MIB, ge=0, description="Smaller files are not packed.")
+    pack_quiet_s: int = Field(
+        default=3600, ge=0, description="Seconds after its upload before which a file is not packed."
+    )
+    pack_least_saving: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="The share of its bytes that packing a file has to save; else it stays as it is.",
+    )
+    hot_reads: int = Field(
+        default=8, ge=1, description="Downloads within an hour after which a packed file gets a plain copy."
+    )
+    hot_cache_bytes: int = Field(
+        default=4096 * _MIB, ge=0, description="Most bytes of such copies; the least used make room."
+    )
+
     scan_policy: str | None = Field(
         default=None,
         max_length=4000,
@@ -124,6 +145,16 @@ class Settings(BaseModel):
     def xorbs_dir(self) -> Path:
         """Where uploaded xorbs wait: on the same disk as the contents."""
         return self.contents_dir / "xorbs"
+
+    @property
+    def packs_dir(self) -> Path:
+        """Where packs are: on the same disk as the contents."""
+        return self.contents_dir / "packs"
+
+    @property
+    def hot_dir(self) -> Path:
+        """Where plain copies of packed contents are that are asked for often."""
+        return self.contents_dir / "hot"
 
     @property
     def contents_dir(self) -> Path:

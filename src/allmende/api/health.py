@@ -21,6 +21,7 @@ from allmende.ids import Sha256
 from allmende.storage import (
     UnitOfWork,
     damaged_contents,
+    hub_figures,
     outbox_events,
     pending_migrations,
     stored_contents,
@@ -101,6 +102,7 @@ def metrics(request: Request) -> Response:
                     "Contents whose last verification failed.",
                     [({}, damaged_contents(uow))],
                 ),
+                *_packed(uow),
                 *_waiting_xorbs(uow),
                 _family(
                     "allmende_outbox_events_total", "counter", "Acts on record.", [({}, outbox_events(uow))]
@@ -111,6 +113,21 @@ def metrics(request: Request) -> Response:
     return PlainTextResponse(
         "".join(families), headers={"Cache-Control": "no-store", "Content-Type": _TEXT_FORMAT}
     )
+
+
+def _packed(uow: UnitOfWork) -> list[str]:
+    found = hub_figures(uow)
+    saved: list[Sample] = [
+        ({"by": "sharing"}, found.saved_by_sharing_bytes),
+        ({"by": "prediction"}, found.saved_by_prediction_bytes),
+        ({"by": "compression"}, found.saved_by_compression_bytes),
+    ]
+    return [
+        _family("allmende_packed_bytes", "gauge", "Bytes of packed contents.", [({}, found.packed_bytes)]),
+        _family("allmende_stored_bytes", "gauge", "What all contents take.", [({}, found.stored_bytes)]),
+        _family("allmende_saved_bytes", "gauge", "What packing saves, by means.", saved),
+        _family("allmende_packs_bytes", "gauge", "Bytes of the packs.", [({}, found.pack_bytes)]),
+    ]
 
 
 def _waiting_xorbs(uow: UnitOfWork) -> list[str]:

@@ -40,6 +40,7 @@ def _say_collected(report: "GarbageReport") -> None:
     say(f"{verb} {report.contents} contents ({size_text(report.content_bytes)})")
     say(f"{verb} {report.orphans} files that no content names ({size_text(report.orphan_bytes)})")
     say(f"{verb} {report.xorbs} uploaded xorbs ({size_text(report.xorb_bytes)})")
+    say(f"{verb} {report.objects} objects of packed contents, {report.packs} packs")
     say(f"{verb} {report.git_objects} git objects")
     say(f"{verb} what was known of {report.repos_forgotten} deleted repos")
 

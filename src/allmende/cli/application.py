@@ -8,16 +8,21 @@ from allmende.cli import (
     admin_apply,
     admin_jobs,
     admin_lineage,
+    admin_pack,
     admin_repos,
     admin_scan,
     admin_tokens,
     admin_upkeep,
+    assess,
     client_environment,
     diff,
     inspect,
     lineage,
+    pull,
     scan,
     serve,
+    store,
+    store_upkeep,
 )
 
 __all__ = ["build"]
@@ -36,11 +41,26 @@ def build() -> App:
     app.command(serve.serve, name="serve")
     app.command(_admin(), name="admin")
     app.command(client_environment.env, name="env")
+    app.command(assess.assess, name="assess")
     app.command(diff.diff, name="diff")
     app.command(lineage.lineage, name="lineage")
     app.command(inspect.inspect, name="inspect")
+    app.command(pull.pull, name="pull")
     app.command(scan.scan, name="scan")
+    app.command(_store(), name="store")
     return app
+
+
+def _store() -> App:
+    kept = App(help="A delta store in a folder, without a hub: files, each as what is new in it.")
+    kept.command(store.add, name="add")
+    kept.command(store.get, name="get")
+    kept.command(store.list_of_entries, name="ls")
+    kept.command(store.remove, name="rm")
+    kept.command(store_upkeep.stat, name="stat")
+    kept.command(store_upkeep.check, name="check")
+    kept.command(store_upkeep.collect, name="gc")
+    return kept
 
 
 def _admin() -> App:
@@ -80,7 +100,17 @@ def _admin() -> App:
     admin.command(admin_scan.begin_rescan, name="rescan")
     admin.command(admin_scan.report, name="scan-report")
     admin.command(admin_lineage.begin_relineage, name="relineage")
+    admin.command(_packing(), name="pack")
     admin.command(admin_upkeep.collect, name="gc")
     admin.command(admin_upkeep.check, name="fsck")
     admin.command(admin_upkeep.begin_epoch, name="new-epoch")
     return admin
+
+
+def _packing() -> App:
+    pack = App(help="The packing of stored files: kept as what is new in them.")
+    pack.command(admin_pack.status, name="status")
+    pack.command(admin_pack.pause, name="pause")
+    pack.command(admin_pack.resume, name="resume")
+    pack.command(admin_pack.pack_now, name="now")
+    return pack

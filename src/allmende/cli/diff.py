@@ -35,7 +35,7 @@ def diff(
     Exit code: 0 the same, 1 different.
     """
     from allmende.cli.diff_output import say_diff
-    from allmende.cli.reading_progress import ReadingProgress
+    from allmende.cli.progress import ReadingProgress
     from allmende.weights import compare_models, diff_document, diff_report
 
     if html is not None and (html.is_dir() or not html.parent.is_dir()):

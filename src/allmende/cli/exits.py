@@ -38,6 +38,7 @@ _CODES: tuple[tuple[type[errors.AllmendeError], int], ...] = (
     (errors.Unavailable, 6),
     (errors.StorageFull, 6),
     (errors.NotOffered, 7),
+    (errors.Damaged, IO_FAILED),
 )
 
 

@@ -45,7 +45,7 @@ def inspect(
     """
     from allmende.cli.inspection import inspect_file, list_files, summarise
     from allmende.cli.inspection_weights import WEIGHT_FORMATS, summarise_weights
-    from allmende.cli.reading_progress import ReadingProgress
+    from allmende.cli.progress import ReadingProgress
 
     progress = _Progress()
     files: list[Inspected] = []

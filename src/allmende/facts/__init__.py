@@ -73,6 +73,7 @@ from allmende.facts.weights import (
     weights_of_build,
     weights_of_revision,
     weights_sharing_contents,
+    weights_with_content,
 )
 
 __all__ = [
@@ -140,4 +141,5 @@ __all__ = [
     "weights_of_build",
     "weights_of_revision",
     "weights_sharing_contents",
+    "weights_with_content",
 ]

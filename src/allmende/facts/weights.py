@@ -38,6 +38,7 @@ __all__ = [
     "weights_of_build",
     "weights_of_revision",
     "weights_sharing_contents",
+    "weights_with_content",
 ]
 
 _MAX_DECLARED = 100
@@ -224,6 +225,17 @@ def weights_sharing_contents(uow: UnitOfWork, weights_id: WeightsId, limit: int)
         .where(weights_content.c.weights_id == weights_id, other.c.weights_id != weights_id)
         .distinct()
         .order_by(other.c.weights_id)
+        .limit(limit)
+    )
+    return [WeightsId(row.weights_id) for row in uow.all(query)]
+
+
+def weights_with_content(uow: UnitOfWork, key: ContentKey, limit: int) -> list[WeightsId]:
+    """Weights of which a file has these bytes, bounded."""
+    query = (
+        select(weights_content.c.weights_id)
+        .where(weights_content.c.content_key == key)
+        .order_by(weights_content.c.weights_id)
         .limit(limit)
     )
     return [WeightsId(row.weights_id) for row in uow.all(query)]

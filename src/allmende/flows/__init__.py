@@ -12,11 +12,14 @@ from allmende.flows.bootstrap import (
 )
 from allmende.flows.chunk_maps import enqueue_chunking
 from allmende.flows.content_examination import format_fact
+from allmende.flows.content_packing import enqueue_packing
 from allmende.flows.family_view import ancestors, path_between
 from allmende.flows.file_scanning import report_fact, verdict_fact
 from allmende.flows.file_verdicts import UNEXAMINED, FileVerdict, entry_verdicts, known_rule
+from allmende.flows.findings import Finding
 from allmende.flows.garbage import GarbageReport, collect_garbage
-from allmende.flows.integrity import Finding, FsckReport, fsck
+from allmende.flows.hot_contents import HotContents
+from allmende.flows.integrity import FsckReport, fsck
 from allmende.flows.known_chunks import shard_for_chunk
 from allmende.flows.lineage_reading import descendants, lineage_of, siblings
 from allmende.flows.lineage_upkeep import (
@@ -38,6 +41,23 @@ from allmende.flows.lineage_view import (
     TreeNode,
 )
 from allmende.flows.lost_bytes import mark_damaged
+from allmende.flows.object_offers import (
+    FileOffers,
+    FileStretch,
+    find_offers,
+    offered,
+    stored_bytes_of,
+)
+from allmende.flows.object_shelf import HubShelf
+from allmende.flows.pack_figures import ContentsFigures, contents_figures, repo_figures, scope_of_repo
+from allmende.flows.packing_upkeep import (
+    PackingStatus,
+    enqueue_all_packing,
+    note_scopes_changed,
+    packing_status,
+    set_packing_paused,
+)
+from allmende.flows.reading import BytesDamaged, open_content, open_packed, plain_file, shelf_of
 from allmende.flows.rebuilding import ShardProgress
 from allmende.flows.removal import remove_repo
 from allmende.flows.rescan import notice_new_rules, start_rescan
@@ -68,7 +88,8 @@ from allmende.flows.serving import (
     repository_rules,
 )
 from allmende.flows.shard_receipt import let_go_of_named, receive_shard
-from allmende.flows.worker import make_worker
+from allmende.flows.unpacking import enqueue_unpacking
+from allmende.flows.worker import make_packing_worker, make_worker, packing_is_done
 from allmende.flows.xet_reading import (
     ChunkDamaged,
     ReconstructionTerm,
@@ -87,23 +108,29 @@ __all__ = [
     "UNEXAMINED",
     "Ancestry",
     "Ask",
+    "BytesDamaged",
     "Change",
     "ChunkDamaged",
+    "ContentsFigures",
     "DeclaredBase",
     "DescendantsPage",
     "Door",
     "EdgeView",
     "FileBlocked",
     "FileHoldsSecret",
+    "FileOffers",
     "FileQuarantined",
     "FileScan",
     "FileScanner",
+    "FileStretch",
     "FileUnexamined",
     "FileVerdict",
     "Finding",
     "FsckReport",
     "GarbageReport",
+    "HotContents",
     "HubScanner",
+    "HubShelf",
     "IssuedToken",
     "Judge",
     "KinView",
@@ -111,6 +138,7 @@ __all__ = [
     "NeedsAuditor",
     "NothingToLift",
     "Outcome",
+    "PackingStatus",
     "ParentView",
     "Passed",
     "PathStep",
@@ -131,11 +159,16 @@ __all__ = [
     "apply_plan",
     "begin_epoch",
     "collect_garbage",
+    "contents_figures",
     "create_first_administrator",
     "descendants",
     "end_override",
+    "enqueue_all_packing",
     "enqueue_chunking",
+    "enqueue_packing",
+    "enqueue_unpacking",
     "entry_verdicts",
+    "find_offers",
     "forget_lineage_of_contents",
     "format_fact",
     "fsck",
@@ -144,25 +177,38 @@ __all__ = [
     "let_go_of_named",
     "lift_verdict",
     "lineage_of",
+    "make_packing_worker",
     "make_worker",
     "mark_damaged",
     "note_repo_changed",
+    "note_scopes_changed",
     "notice_new_lineage",
     "notice_new_rules",
+    "offered",
     "offers_xet",
+    "open_content",
+    "open_packed",
     "open_services",
+    "packing_is_done",
+    "packing_status",
     "path_between",
+    "plain_file",
     "read_plan",
     "receive_shard",
     "reconstruct",
     "remove_repo",
+    "repo_figures",
     "report_fact",
     "repository_rules",
     "scan_report",
+    "scope_of_repo",
+    "set_packing_paused",
     "shard_for_chunk",
+    "shelf_of",
     "siblings",
     "start_relineage",
     "start_rescan",
+    "stored_bytes_of",
     "subject_at",
     "subject_of",
     "verdict_fact",

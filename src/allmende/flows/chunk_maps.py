@@ -12,9 +12,11 @@ from itertools import chain, islice
 from types import MappingProxyType
 from typing import IO, BinaryIO
 
+from allmende.codecs import DamagedObject
 from allmende.errors import NotFound
 from allmende.failpoints import reach
 from allmende.flows.lost_bytes import mark_damaged
+from allmende.flows.reading import open_content
 from allmende.flows.services import Services
 from allmende.ids import Sha256, XetHash
 from allmende.jobs import JobContext, JobQueue, Schedule
@@ -154,12 +156,12 @@ def _chunk_content(services: Services, context: JobContext, content: Content) ->
     hasher = TreeHasher()
     with tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES) as spool:
         try:
-            with services.contents.open_read(content.location) as reader:
+            with open_content(services, content) as reader:
                 hashing = _Hashing(reader)
                 for chunk in chunks_of(hashing, report):
                     hasher.add(chunk.hash, chunk.size_bytes)
                     spool.write(pack_chunks([chunk]))
-        except NotFound as error:
+        except (NotFound, DamagedObject) as error:
             _log.warning("content %s is not cut into chunks: %s", content.sha256, error.message)
             return
         if hashing.hexdigest() != content.sha256:

@@ -18,6 +18,7 @@ from allmende.facts import (
     forget_weights_of_contents,
     put_content_facts,
 )
+from allmende.flows.reading import open_content, open_unpacked
 from allmende.flows.services import Services
 from allmende.formats import (
     GgufHeader,
@@ -141,9 +142,12 @@ def file_batches(files: list[HeldFile]) -> Iterator[list[HeldFile]]:
 
 
 def open_files(
-    services: Services, repo_id: RepoId, files: list[HeldFile]
+    services: Services, repo_id: RepoId, files: list[HeldFile], *, as_files: bool = False
 ) -> Iterator[tuple[HeldFile, BinaryIO]]:
-    """Each file with a reader of its bytes, to be closed by the caller. Raises NotFound for lost bytes."""
+    """Each file with a reader of its bytes, to be closed by the caller; raises NotFound for lost bytes.
+
+    With `as_files` whatever is stored as a content is a file of the operating system.
+    """
     inline: Mapping[GitOid, bytes] = {}
     with services.database.read() as uow:
         inline = {
@@ -153,7 +157,10 @@ def open_files(
         if file.content is None:
             yield file, BytesIO(inline[file.entry.oid])
         else:
-            yield file, services.contents.open_read(file.content.location)
+            yield (
+                file,
+                open_unpacked(services, file.content) if as_files else open_content(services, file.content),
+            )
 
 
 def _examine(services: Services, file: HeldFile, reader: BinaryIO) -> list[Fact]:

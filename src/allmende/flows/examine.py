@@ -13,8 +13,10 @@ from typing import Any
 from allmende.clock import iso
 from allmende.facts import EXAMINED, Fact, put_revision_facts
 from allmende.flows.content_examination import TOOL, TOOL_VERSION, HeldFile, examine_files, file_facts
+from allmende.flows.content_packing import enqueue_packing
 from allmende.flows.file_scanning import SCAN_TOOL, scan_files
 from allmende.flows.lineage_index import index_head
+from allmende.flows.reading import open_content
 from allmende.flows.revision_summary import RevisionFiles, summarise
 from allmende.flows.scan_summary import RevisionScan, revision_scan
 from allmende.flows.services import Services
@@ -94,7 +96,7 @@ def examine_revision(
         adapter = _read_json(services, repo_id, files, ADAPTER_CONFIG, [])
         weighing = weigh(files, card, adapter)
     facts_found = summarise(revision, services.database.clock())
-    _record(services, repo_id, commit_oid, facts_found, scan, weighing)
+    _record(services, repo_id, commit_oid, files, facts_found, scan, weighing)
     return files
 
 
@@ -156,7 +158,7 @@ def _read_beginning(services: Services, repo_id: RepoId, file: HeldFile, max_byt
     if file.content is None:
         with services.database.read() as uow:
             return read_blob(uow, repo_id, file.entry.oid)[:max_bytes]
-    with services.contents.open_read(file.content.location) as reader:
+    with open_content(services, file.content) as reader:
         return reader.read(max_bytes)
 
 
@@ -164,6 +166,7 @@ def _record(
     services: Services,
     repo_id: RepoId,
     commit_oid: GitOid,
+    files: list[HeldFile],
     found: list[Fact],
     scan: RevisionScan,
     weighing: Weighing | None,
@@ -179,6 +182,11 @@ def _record(
             return
         examined = Fact(EXAMINED, finished, "measured", TOOL, TOOL_VERSION, now)
         put_revision_facts(uow, repo_id, commit_oid, [*found, scan.fact(now), examined])
+        for file in files:
+            if file.content is not None and file.content.size_bytes >= services.settings.pack_min_bytes:
+                enqueue_packing(
+                    services, uow, file.content.sha256, delay_s=services.settings.pack_quiet_s + 1
+                )
         hold_weighed(services, uow, repo_id, commit_oid, weighing)
         head = read_ref(uow, repo_id, MAIN)
         if head is not None and head.commit_oid == commit_oid:

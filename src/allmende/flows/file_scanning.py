@@ -74,7 +74,7 @@ def scan_files(services: Services, context: JobContext, repo_id: RepoId, files: 
     for batch in file_batches(list(unknown.values())):
         context.checkpoint()
         found: dict[ContentKey, list[Fact]] = {}
-        for file, reader in open_files(services, repo_id, batch):
+        for file, reader in open_files(services, repo_id, batch, as_files=True):
             context.checkpoint()
             with closing(reader):
                 report = services.scanner.scan(reader, file.entry.size_bytes, file.entry.path)

@@ -19,6 +19,7 @@ from allmende.facts import (
     repos_with_facts,
 )
 from allmende.flows.content_examination import forget_content
+from allmende.flows.object_settling import remove_orphan_packs, settle_objects
 from allmende.flows.services import Services
 from allmende.flows.xorb_garbage import begin_epoch, collect_xorbs, forgets_early
 from allmende.git import count_unowned_objects, delete_unowned_objects
@@ -45,13 +46,17 @@ class GarbageReport:
     xorbs: int
     """Uploaded xorbs that no client may name any more."""
     xorb_bytes: int
+    objects: int
+    """Of packed contents, on which nothing rests any more."""
+    packs: int
+    """Files of such objects that no row names, or of which nothing is used any more."""
     git_objects: int
     repos_forgotten: int
     """Deleted repos of whose revisions facts were still kept."""
 
 
 def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
-    """Remove what nothing leads to; with `dry_run` only count it.
+    """Remove what nothing leads to; with `dry_run` only count it, except for objects of packed contents.
 
     Safe while the hub runs. Raises Unavailable when the database stays busy; a repeat goes on.
     """
@@ -69,6 +74,8 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
         if stored.written_at < before and (dry_run or _remove_orphan(services, stored.location, before)):
             orphans += 1
             orphan_bytes += stored.size_bytes
+    orphan = remove_orphan_packs(services, dry_run=dry_run)
+    settled = None if dry_run else settle_objects(services, lambda: None)
     return GarbageReport(
         dry_run=dry_run,
         contents=contents,
@@ -77,6 +84,8 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
         orphan_bytes=orphan_bytes,
         xorbs=xorbs.xorbs,
         xorb_bytes=xorbs.xorb_bytes,
+        objects=0 if settled is None else settled.objects,
+        packs=orphan.packs + (0 if settled is None else settled.packs),
         git_objects=_remove_git_objects(services, dry_run=dry_run),
         repos_forgotten=_forget_deleted_repos(services, dry_run=dry_run),
     )
@@ -119,11 +128,17 @@ def _remove_content(services: Services, sha256: Sha256, before: datetime) -> boo
     with services.database.write() as uow:
         found = _unused_among(uow, [sha256], before).get(sha256)
         # The bytes first: a crash before the commit leaves a row that is garbage still.
-        if found is None or not services.contents.delete_older(found.location, before):
+        if found is None or not _remove_bytes(services, found, before):
             return False
         forget_row(uow, sha256)
         forget_content(uow, sha256)
         return True
+
+
+def _remove_bytes(services: Services, found: Content, before: datetime) -> bool:
+    """What is packed has no file of its own: its objects go when nothing rests on them any more."""
+    services.hot.forget(found.sha256)
+    return found.is_packed or services.contents.delete_older(found.location, before)
 
 
 def _remove_orphan(services: Services, location: str, before: datetime) -> bool:

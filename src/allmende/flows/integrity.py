@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from allmende.errors import NotFound
+from allmende.flows.findings import Finding
 from allmende.flows.garbage import all_contents, orphans_of
 from allmende.flows.maintenance import find_damage
+from allmende.flows.object_settling import orphan_packs
+from allmende.flows.packed_integrity import damaged_copies, encoding_problems, recipe_problem
 from allmende.flows.services import Services
 from allmende.flows.xorb_garbage import kept, orphan_xorbs
 from allmende.git import check_reachable, damaged_objects
@@ -21,15 +24,6 @@ from allmende.storage import Content, find_content, find_uploaded_xorb
 __all__ = ["Finding", "FsckReport", "fsck"]
 
 _OBJECTS_PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it should be; `kind` is stable, `subject` says where."""
-
-    kind: str
-    subject: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,7 @@ def fsck(services: Services, *, deep: bool) -> FsckReport:
         contents += 1
         content_bytes += found.size_bytes
         problems += _check_content(services, found, deep=deep)
+    problems += encoding_problems(services, deep=deep)
     problems += _lost_xorbs(services)
     with services.database.read() as uow:
         repos = repo_ids(uow)
@@ -72,15 +67,21 @@ def fsck(services: Services, *, deep: bool) -> FsckReport:
         notes += repo_notes
     if deep:
         problems += _damaged_objects(services)
+        problems += (
+            Finding("copy_damaged", sha256, "The plain copy of it that is served is not right.")
+            for sha256 in damaged_copies(services)
+        )
     notes += (
         Finding("orphan", stored.location, f"{stored.size_bytes} bytes that no content names.")
-        for stored in chain(orphans_of(services), orphan_xorbs(services))
+        for stored in chain(orphans_of(services), orphan_xorbs(services), orphan_packs(services))
     )
     return FsckReport(deep, contents, content_bytes, len(repos), objects, tuple(problems), tuple(notes))
 
 
 def _check_content(services: Services, found: Content, *, deep: bool) -> list[Finding]:
     damage = find_damage(services, found) if deep else _wrong_size(services, found)
+    if damage is not None:
+        found, damage = _looked_at_again(services, found, damage, deep=deep)
     if damage is None and found.damaged is not None and not deep:
         damage = f"Found damaged at its last verification: {found.damaged}"
     if damage is None:
@@ -89,6 +90,17 @@ def _check_content(services: Services, found: Content, *, deep: bool) -> list[Fi
         if find_content(uow, found.sha256) is None:
             return []  # garbage, collected since the page was read
     return [Finding("content_damaged", found.sha256, damage)]
+
+
+def _looked_at_again(
+    services: Services, found: Content, damage: str, *, deep: bool
+) -> tuple[Content, str | None]:
+    """A content that was packed or made plain since the page was read is not damaged by that."""
+    with services.database.read() as uow:
+        now = find_content(uow, found.sha256)
+    if now is None or (now.representation, now.location) == (found.representation, found.location):
+        return found, damage
+    return now, find_damage(services, now) if deep else _wrong_size(services, now)
 
 
 def _lost_xorbs(services: Services) -> Iterator[Finding]:
@@ -110,6 +122,8 @@ def _lost_xorbs(services: Services) -> Iterator[Finding]:
 
 
 def _wrong_size(services: Services, found: Content) -> str | None:
+    if found.is_packed:
+        return recipe_problem(services, found)
     try:
         reader = services.contents.open_read(found.location)
     except NotFound as error:

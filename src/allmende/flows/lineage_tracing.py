@@ -19,11 +19,13 @@ from allmende.facts import (
     Trace,
     Weights,
     children_of,
+    holders_of,
     keep_scopes,
     put_trace,
     trace_bases,
     weights_of,
 )
+from allmende.flows.content_packing import enqueue_packing
 from allmende.flows.kin_search import LINEAGE_TOOL_VERSION
 from allmende.flows.lineage_candidates import Candidates, candidates_of, neighbours_of
 from allmende.flows.lineage_index import index_lineage
@@ -32,7 +34,7 @@ from allmende.flows.services import Services
 from allmende.flows.weights_files import opened
 from allmende.flows.weights_measuring import look_into
 from allmende.formats import JsonObject, JsonValue
-from allmende.ids import WeightsId
+from allmende.ids import Sha256, WeightsId, is_sha256
 from allmende.jobs import JobContext, canonical_json
 from allmende.storage import UnitOfWork
 from allmende.weights import Edge, Lineage, Model, trace
@@ -120,7 +122,17 @@ def _trace_scope(services: Services, weights: Weights, scope: int, public: str |
             if weights.id in weights_of(uow, [weights.id]):
                 put_trace(uow, found)
                 enqueue_retraces(services, uow, _late_parents(found, candidates))
+                _pack_anew(services, uow, weights.id)
     return basis
+
+
+def _pack_anew(services: Services, uow: UnitOfWork, weights_id: WeightsId) -> None:
+    """Better bases may be known now than those on which the files are stored."""
+    settings = services.settings
+    for held in holders_of(uow, [weights_id])[:1]:
+        for file in held.files:
+            if is_sha256(file.key) and file.size_bytes >= settings.pack_min_bytes:
+                enqueue_packing(services, uow, Sha256(file.key), delay_s=settings.pack_quiet_s + 1)
 
 
 def _late_parents(found: Trace, candidates: Candidates) -> list[WeightsId]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import BinaryIO
 
+from allmende.codecs import DamagedObject
 from allmende.errors import NotFound
 from allmende.flows.services import Services
 from allmende.flows.xorb_sources import Ask, Piece, XorbSource, XorbSources, XorbUnknown
@@ -79,7 +80,10 @@ def _opened(services: Services, piece: Piece, stack: ExitStack) -> BinaryIO | No
 
 def _has(reader: BinaryIO, piece: Piece, expected: bytes) -> bool:
     reader.seek(piece.offset_bytes)
-    return chunk_hash(reader.read(piece.size_bytes)) == expected
+    try:
+        return chunk_hash(reader.read(piece.size_bytes)) == expected
+    except DamagedObject:
+        return False
 
 
 def _forget_xorb(services: Services, key: XorbKey, location: str) -> None:

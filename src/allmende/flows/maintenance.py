@@ -6,8 +6,11 @@ Both may be interrupted anywhere and simply go on at their next run.
 import hashlib
 import logging
 from datetime import timedelta
+from typing import BinaryIO
 
+from allmende.codecs import DamagedObject, MalformedEncoding, MalformedRecipe
 from allmende.errors import NotFound
+from allmende.flows.reading import open_packed
 from allmende.flows.services import Services
 from allmende.flows.xorb_garbage import sweep_xorbs
 from allmende.jobs import JobContext, Schedule
@@ -16,6 +19,7 @@ from allmende.storage import (
     contents_by_age,
     end_upload,
     expired_uploads,
+    find_recipes,
     record_scrub,
 )
 
@@ -46,6 +50,7 @@ def sweep(services: Services, context: JobContext) -> None:
     older_than_s = services.settings.upload_ttl_s + _ABANDONED_SLACK_S
     removed = services.contents.discard_abandoned(older_than_s, services.database.clock().timestamp())
     rebuilt = sweep_xorbs(services)
+    services.hot.sweep(services.settings.scrub_age_s)
     with services.database.write() as uow:
         pruned = services.queue.prune(uow, _DONE_JOBS_KEPT_S)
     if expired or removed or rebuilt or pruned:
@@ -87,12 +92,27 @@ def find_damage(services: Services, found: Content, context: JobContext | None =
 
     With a `context`, raises JobInterrupted when the job should stop.
     """
+    if not found.is_packed:
+        try:
+            reader = services.contents.open_read(found.location)
+        except NotFound as error:
+            return error.message
+        return _damage_in(reader, found, context)
+    with services.database.read() as uow:
+        recipes = find_recipes(uow, found.sha256)
+    try:
+        damages = [_damage_in(open_packed(services, recipe), found, context) for recipe in recipes]
+    except (DamagedObject, MalformedEncoding, MalformedRecipe, NotFound) as error:
+        return error.message
+    # Every one of them: a content that one scope cannot read any more is damaged there.
+    return next(
+        (damage for damage in damages if damage is not None), None if recipes else "It has no recipe."
+    )
+
+
+def _damage_in(reader: BinaryIO, found: Content, context: JobContext | None) -> str | None:
     digest = hashlib.sha256()
     size_bytes = 0
-    try:
-        reader = services.contents.open_read(found.location)
-    except NotFound as error:
-        return error.message
     with reader:
         while block := reader.read(_READ_BYTES):
             if context is not None:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
+from allmende.codecs import DamagedObject
 from allmende.errors import BadRequest, NotFound
 from allmende.failpoints import reach
 from allmende.flows.chunk_maps import ChunkMap, small_chunk_map
@@ -240,7 +241,7 @@ def _read(
                 counted += read_bytes
                 reach("shard.rebuilding")
                 yield block[:read_bytes]
-    except NotFound:
+    except (NotFound, DamagedObject):
         progress.add(-counted)
         raise
     finally:

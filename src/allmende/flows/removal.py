@@ -2,6 +2,7 @@
 
 from allmende.facts import forget_repo_facts, forget_scan_changes
 from allmende.flows.lineage_upkeep import forget_lineage_of_repo
+from allmende.flows.packing_upkeep import note_scopes_changed
 from allmende.flows.services import Services
 from allmende.registry import Actor, Repo, delete_repo
 from allmende.storage import UnitOfWork
@@ -16,3 +17,4 @@ def remove_repo(services: Services, uow: UnitOfWork, actor: Actor, repo: Repo) -
     delete_repo(uow, actor, repo)
     forget_repo_facts(uow, repo.id)
     forget_scan_changes(uow, repo.id)
+    note_scopes_changed(services, uow)

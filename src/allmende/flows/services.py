@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from functools import partial
 
+from allmende.flows.hot_contents import HotContents
 from allmende.flows.kin_search import KinSearch
 from allmende.flows.scan_policy import parse_policy
 from allmende.flows.scanner import HubScanner
+from allmende.flows.traffic import Traffic
 from allmende.jobs import SqlJobQueue
 from allmende.registry import DownloadCounter
 from allmende.scan import Policy, Scanner
@@ -15,7 +17,9 @@ from allmende.storage import (
     Database,
     LinkSigner,
     LocalContentStore,
+    LocalPackStore,
     LocalXorbStore,
+    PackStore,
     XorbStore,
     load_secret,
 )
@@ -33,6 +37,9 @@ class Services:
     signer: LinkSigner
     queue: SqlJobQueue
     xorbs: XorbStore
+    packs: PackStore
+    hot: HotContents
+    traffic: Traffic = field(default_factory=Traffic)
     downloads: DownloadCounter = field(default_factory=DownloadCounter)
     scanner: HubScanner = field(default_factory=HubScanner)
     kin: KinSearch = field(default_factory=KinSearch)
@@ -63,5 +70,7 @@ def open_services(settings: Settings) -> Services:
         signer=LinkSigner(load_secret(settings.data / "secret.key")),
         queue=SqlJobQueue(database),
         xorbs=LocalXorbStore(settings.xorbs_dir, contents.incoming),
+        packs=LocalPackStore(settings.packs_dir, contents.incoming),
+        hot=HotContents(LocalContentStore(settings.hot_dir), settings.hot_cache_bytes, settings.hot_reads),
         scanner=HubScanner(partial(Scanner, processes=max(1, settings.workers))),
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from allmende.codecs import DamagedObject
 from allmende.errors import BadRequest, NotFound, TooLarge, Unavailable
 from allmende.failpoints import reach
 from allmende.flows.chunk_maps import enqueue_chunking, record_chunk_map, write_chunk_map
@@ -155,7 +156,7 @@ def _receive_file(
             rebuilding = check_file(XorbSources(uow, ask(uow)), file, sha256, described)
         try:
             location = rebuild(services, rebuilding.pieces, sha256, file.size_bytes, progress)
-        except NotFound:
+        except (NotFound, DamagedObject):
             # Somebody let go of uploaded bytes that are in a content by now: they are found there.
             continue
         except HashMismatch:

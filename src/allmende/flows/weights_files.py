@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from typing import TypeGuard
 
+from allmende.errors import NotFound
 from allmende.facts import ContentKey, Declared, HeldWeights, WeightsFile
 from allmende.flows.file_verdicts import file_verdicts
+from allmende.flows.reading import open_content, plain_file
 from allmende.flows.services import Services
 from allmende.formats import JsonObject, JsonValue, MalformedJson, read_json_object
 from allmende.ids import GitOid, RepoId, Sha256, WeightsId, is_sha256
 from allmende.registry import held_contents, read_blob
-from allmende.storage import Content, LocalFile
+from allmende.storage import Content
 from allmende.weights import (
     MappedFile,
     Model,
@@ -132,13 +134,15 @@ def _places(
 def _stored(services: Services, stack: ExitStack, path: str, content: Content | None) -> Place:
     if content is None:
         raise UnreadableWeights(f"The repo does not hold the bytes of {path} any more.")
-    located = services.contents.locate(content.location)
-    if isinstance(located, LocalFile):
-        try:
+    located = plain_file(services, content)
+    if located is not None:
+        # It may have been packed since it was looked up.
+        with suppress(FileNotFoundError):
             return MappedFile(path, located.path)
-        except FileNotFoundError as error:
-            raise UnreadableWeights(f"The bytes of {path} are missing from the store.") from error
-    reader = stack.enter_context(services.contents.open_read(content.location))
+    try:
+        reader = stack.enter_context(open_content(services, content))
+    except NotFound as error:
+        raise UnreadableWeights(f"The bytes of {path} are missing from the store.") from error
     return StreamPlace(path, reader, content.size_bytes)
 
 

@@ -4,26 +4,33 @@ from collections.abc import Callable
 from functools import partial
 
 from allmende.flows.chunk_maps import CHUNKING, chunk_contents
+from allmende.flows.content_packing import pack_content
 from allmende.flows.examine import examine
 from allmende.flows.lineage_tracing import retrace, trace_weights
 from allmende.flows.lineage_upkeep import relineage
 from allmende.flows.maintenance import SCHEDULES, scrub, sweep
+from allmende.flows.packing_upkeep import PACKING, SETTLING, pack_missing, settle
 from allmende.flows.rescan import rescan
 from allmende.flows.services import Services
+from allmende.flows.unpacking import unpack_hot
 from allmende.jobs import Handler, JobContext, Worker
 
-__all__ = ["handlers", "make_worker"]
+__all__ = ["handlers", "make_packing_worker", "make_worker", "packing_is_done"]
 
 _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
     "chunk": chunk_contents,
     "chunk_missing": chunk_contents,
     "examine": examine,
+    "pack": pack_content,
+    "pack_missing": pack_missing,
     "relineage": relineage,
     "rescan": rescan,
     "retrace": retrace,
     "scrub": scrub,
+    "settle": settle,
     "sweep": sweep,
     "trace": trace_weights,
+    "unpack": unpack_hot,
 }
 
 
@@ -32,11 +39,30 @@ def handlers(services: Services) -> dict[str, Handler]:
     return {kind: partial(run, services) for kind, run in _JOBS.items()}
 
 
+_OF_PACKING = ("pack", "pack_missing", "settle")
+
+
+def make_packing_worker(services: Services) -> Worker:
+    """A worker that does nothing but pack, not started yet: for an operator who waits for it."""
+    of_packing = {kind: handler for kind, handler in handlers(services).items() if kind in _OF_PACKING}
+    return Worker(services.queue, of_packing, poll_s=0.5)
+
+
+def packing_is_done(services: Services) -> bool:
+    """Whether no work of packing waits or runs; what has failed or is put off is left alone."""
+    now = services.database.clock()
+    return not any(
+        job.kind in _OF_PACKING and (state == "running" or job.run_after <= now)
+        for state in ("waiting", "running")
+        for job in services.queue.list_jobs(state, limit=1000)
+    )
+
+
 def make_worker(services: Services, threads: int | None = None) -> Worker:
     """A worker for all jobs of the hub, not started yet; without `threads`, as many as the settings say."""
     return Worker(
         services.queue,
         handlers(services),
-        schedules=(*SCHEDULES, CHUNKING),
+        schedules=(*SCHEDULES, CHUNKING, PACKING, SETTLING),
         threads=services.settings.workers if threads is None else threads,
     )

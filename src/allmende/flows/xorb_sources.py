@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import BinaryIO
 
 from allmende.errors import BadRequest
+from allmende.flows.reading import open_content
 from allmende.flows.services import Services
 from allmende.ids import XetHash
 from allmende.registry import Account, Actor, Repo, usable
@@ -62,7 +63,10 @@ Ask = Callable[[UnitOfWork], Uploader]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes in one of the two stores: of a content, or (`content` is None) of an uploaded xorb."""
+    """Bytes of a content, or (`content` is None) of the uploaded xorb at a location of their store.
+
+    Of a content `location` is its hash: it may be stored elsewhere, or otherwise, by the time it is opened.
+    """
 
     content: Content | None
     location: str
@@ -76,8 +80,9 @@ class Piece:
 
     def open(self, services: Services) -> BinaryIO:
         """A reader of all that lies there. Raises NotFound."""
-        store = services.xorbs if self.content is None else services.contents
-        return store.open_read(self.location)
+        if self.content is None:
+            return services.xorbs.open_read(self.location)
+        return open_content(services, self.content)
 
 
 class XorbSource:
@@ -155,7 +160,7 @@ class XorbSources:
         for run in runs:
             content = contents[run.sha256]
             size_bytes = source.size_bytes(run.first, run.end)
-            piece = Piece(content, content.location, run.offset_bytes, size_bytes)
+            piece = Piece(content, content.sha256, run.offset_bytes, size_bytes)
             source.add_place(run.first, run.end, piece)
 
     def _in_contents(self, xorb: XetHash, source: XorbSource | None) -> XorbSource:
@@ -172,7 +177,7 @@ class XorbSources:
                 if content is None or content.damaged is not None:
                     continue
                 source = source or XorbSource(file_xorb.chunks, None)
-                piece = Piece(content, content.location, file_xorb.offset_bytes, file_xorb.size_bytes)
+                piece = Piece(content, content.sha256, file_xorb.offset_bytes, file_xorb.size_bytes)
                 source.add_place(0, len(source.chunks), piece)
                 return source
             start += _PAGE

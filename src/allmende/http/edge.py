@@ -45,7 +45,8 @@ class Edge:
             request.state.request_id = request_id
             request.state.services = self._services
             request.state.base_url = base_url_of(request, self._services.settings.public_url)
-            await self._app(scope, receive, answer.send)
+            with self._services.traffic.request():
+                await self._app(scope, receive, answer.send)
         except ClientDisconnect:
             path = header_text(scope["path"])
             _logger.info("%s %s %s: the body broke off", request_id, request.method, path)

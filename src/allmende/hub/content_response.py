@@ -11,12 +11,20 @@ from typing import BinaryIO
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from allmende.errors import AllmendeError, NotFound
+from allmende.flows import (
+    BytesDamaged,
+    Services,
+    enqueue_unpacking,
+    mark_damaged,
+    open_content,
+    plain_file,
+)
 from allmende.http import Part, is_unchanged, wanted_part
 from allmende.registry import Actor
-from allmende.storage import Content, ContentStore, LocalFile
+from allmende.storage import Content
 
 __all__ = ["ContentDamaged", "answer_with_bytes", "answer_with_content", "caller_of", "reads_beginning"]
 
@@ -52,26 +60,34 @@ def answer_with_bytes(
 
 
 def answer_with_content(
-    request: Request, store: ContentStore, content: Content, headers: Mapping[str, str]
+    request: Request, services: Services, content: Content, headers: Mapping[str, str]
 ) -> Response:
     """The bytes of a content, or the part that is asked for; `headers` hold its ETag.
 
-    Raises RangeNotSatisfiable, and ContentDamaged where the bytes are known or seen not to be right.
+    What is packed is decoded and verified as it is sent, and its first bytes before anything is. Raises
+    RangeNotSatisfiable, and ContentDamaged where the bytes are known or seen not to be right.
     """
     etag = headers["ETag"]
     if is_unchanged(request.headers, etag):
         return Response(status_code=304, headers=dict(headers))
     part = wanted_part(request.headers, content.size_bytes, etag)
     shown = part or Part(0, content.size_bytes, content.size_bytes)
-    file = _open(store, content)
+    if content.damaged is not None:
+        raise ContentDamaged(content.sha256, content.damaged)
     answer_headers = _with_length(headers, part, shown)
     status = 200 if part is None else 206
+    if request.method == "HEAD" and content.is_packed:
+        return Response(status_code=status, headers=answer_headers)
+    file = _open(services, content)
     if request.method == "HEAD":
         file.close()
         return Response(status_code=status, headers=answer_headers)
-    place = store.locate(content.location)
-    path = str(place.path.absolute()) if isinstance(place, LocalFile) and shown.is_whole else None
-    return _FileResponse(file, path, shown, status, answer_headers)
+    if content.is_packed and shown.start == 0 and services.hot.note(content.sha256):
+        with services.database.write() as uow:
+            enqueue_unpacking(services, uow, content.sha256)
+    place = plain_file(services, content) if shown.is_whole else None
+    path = None if place is None else str(place.path.absolute())
+    return _FileResponse(_Sending(services, content, file), path, shown, status, answer_headers)
 
 
 def reads_beginning(request: Request, response: Response) -> bool:
@@ -89,11 +105,9 @@ def caller_of(request: Request, actor: Actor) -> str:
     return request.client.host if request.client is not None else ""
 
 
-def _open(store: ContentStore, content: Content) -> BinaryIO:
-    if content.damaged is not None:
-        raise ContentDamaged(content.sha256, content.damaged)
+def _open(services: Services, content: Content) -> BinaryIO:
     try:
-        file = store.open_read(content.location)
+        file = open_content(services, content)
     except NotFound as error:
         raise ContentDamaged(content.sha256, "they are missing from the store") from error
     stored_bytes = file.seek(0, 2)
@@ -101,6 +115,28 @@ def _open(store: ContentStore, content: Content) -> BinaryIO:
         file.close()
         raise ContentDamaged(content.sha256, f"{stored_bytes} of {content.size_bytes} bytes are there")
     return file
+
+
+class _Sending:
+    """An open content that is being sent: what is found damaged on the way is marked as such."""
+
+    def __init__(self, services: Services, content: Content, file: BinaryIO) -> None:
+        self._services = services
+        self._content = content
+        self._file = file
+        self.close = file.close
+
+    def read_at(self, start: int, most: int) -> bytes:
+        """Some bytes from `start` on. Raises ContentDamaged."""
+        self._file.seek(start)
+        try:
+            chunk = self._file.read(most)
+        except BytesDamaged as error:
+            mark_damaged(self._services, self._content, error.message)
+            raise ContentDamaged(self._content.sha256, error.message) from error
+        if not chunk:
+            raise EOFError("a stored content became shorter while it was sent")
+        return chunk
 
 
 def _with_length(headers: Mapping[str, str], part: Part | None, shown: Part) -> dict[str, str]:
@@ -114,7 +150,7 @@ class _FileResponse(Response):
     """Bytes of an open file; the server reads the file itself where it can and all of it is wanted."""
 
     def __init__(
-        self, file: BinaryIO, path: str | None, part: Part, status_code: int, headers: Mapping[str, str]
+        self, file: _Sending, path: str | None, part: Part, status_code: int, headers: Mapping[str, str]
     ) -> None:
         self._file = file
         self._path = path
@@ -123,31 +159,34 @@ class _FileResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send status, headers and bytes; the file is closed however this ends."""
+        start: Message = {
+            "type": "http.response.start", "status": self.status_code, "headers": self.raw_headers
+        }  # fmt: skip
         try:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
             if self._path is not None and "http.response.pathsend" in scope.get("extensions", {}):
+                await send(start)
                 await send({"type": "http.response.pathsend", "path": self._path})
             else:
-                await self._stream(receive, send)
+                await self._stream(start, receive, send)
         finally:
             self._file.close()
 
-    async def _stream(self, receive: Receive, send: Send) -> None:
-        """Read in a thread, send on the loop, and stop when the client has gone."""
+    async def _stream(self, start: Message, receive: Receive, send: Send) -> None:
+        """Read in a thread, send on the loop, and stop when the client has gone.
+
+        The first bytes are read before anything is sent: where they are damaged, there still is an answer.
+        """
+        at, left_bytes = self._part.start, self._part.length_bytes
+        chunk = await run_sync(self._file.read_at, at, min(_CHUNK_BYTES, left_bytes)) if left_bytes else b""
+        await send(start)
         gone = asyncio.create_task(_disconnected(receive))
-        left_bytes = self._part.length_bytes
         try:
-            await run_sync(self._file.seek, self._part.start)
-            while left_bytes and not gone.done():
-                chunk = await run_sync(self._file.read, min(_CHUNK_BYTES, left_bytes))
-                if not chunk:
-                    raise EOFError("a stored content became shorter while it was sent")
-                left_bytes -= len(chunk)
+            while True:
+                at, left_bytes = at + len(chunk), left_bytes - len(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": bool(left_bytes)})
-            if self._part.length_bytes == 0:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                if not left_bytes or gone.done():
+                    return
+                chunk = await run_sync(self._file.read_at, at, min(_CHUNK_BYTES, left_bytes))
         finally:
             gone.cancel()
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from allmende.clock import iso
 from allmende.errors import BadRequest, NotFound
-from allmende.flows import forget_lineage_of_contents
+from allmende.flows import forget_lineage_of_contents, note_scopes_changed
 from allmende.http import acting, reading, reading_unit, services_of, writing_unit
 from allmende.hub.addresses import API_TYPES, changeable, readable_files
 from allmende.hub.bodies import Body, parsed
@@ -106,6 +106,7 @@ def batch(request: Request, body: bytes) -> Response:
             services = services_of(request)
             delete_contents(uow, services.queue, actor, repo, doomed, rewrite=asked.rewriteHistory)
             forget_lineage_of_contents(services, uow, repo, doomed)
+            note_scopes_changed(services, uow)
     return JSONResponse({"deleted": doomed})
 
 

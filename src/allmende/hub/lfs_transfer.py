@@ -148,7 +148,7 @@ def get_content(request: Request) -> Response:
             raise NotFound("The repo does not hold this content any more.", code="content_removed")
         Door(services, actor, repo, unsafe=link.unsafe).check_content(uow, link.sha256)
         headers = content_headers(link.sha256, link.sha256, save=True)
-        response = answer_with_content(request, services.contents, content, headers)
+        response = answer_with_content(request, services, content, headers)
         if reads_beginning(request, response):
             services.downloads.count(repo.id, caller_of(request, actor), uow.now)
     return response

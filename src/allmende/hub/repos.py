@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from allmende.clock import iso
 from allmende.errors import BadRequest, NotOffered
-from allmende.flows import note_repo_changed, remove_repo
+from allmende.flows import note_repo_changed, note_scopes_changed, remove_repo
 from allmende.formats import SPACE_SDKS
 from allmende.http import acting, base_url, reading, reading_unit, services_of, writing_unit
 from allmende.hub.addresses import PREFIX, changeable, readable, readable_files, repo_url
@@ -144,6 +144,7 @@ def move(request: Request, body: bytes) -> Response:
         found = _named(uow, actor, repo_type, asked.fromRepo)
         moved = move_repo(uow, actor, found, asked.toRepo)
         note_repo_changed(services_of(request), uow, found)
+        note_scopes_changed(services_of(request), uow)
     return JSONResponse({"url": f"{base_url(request)}/{PREFIX[moved.type]}{moved.full_name}"})
 
 
@@ -162,6 +163,7 @@ def settings(request: Request, body: bytes) -> Response:
         update_repo(uow, actor, found, private=private, gated=gate, xet_reads=asked.xetReads)
         if private is not None and private != found.private:
             note_repo_changed(services_of(request), uow, found)
+            note_scopes_changed(services_of(request), uow)
         found = readable(request, uow, actor)
     return JSONResponse(
         {"private": found.private, "gated": found.gated or False, "xetReads": found.xet_reads}

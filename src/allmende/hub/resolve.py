@@ -68,7 +68,7 @@ def resolve(request: Request) -> Response:
                 xet_hash = xet_hashes_of(uow, [content.sha256]).get(content.sha256)
                 if xet_hash is not None:
                     headers.update(xet_headers(request, repo, revision.oid, xet_hash))
-            response = answer_with_content(request, services.contents, content, headers)
+            response = answer_with_content(request, services, content, headers)
         if reads_beginning(request, response):
             services.downloads.count(repo.id, caller_of(request, actor), uow.now)
     return response

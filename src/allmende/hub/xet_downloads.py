@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from allmende.errors import NotFound
 from allmende.flows import (
+    BytesDamaged,
     ChunkDamaged,
     Door,
     ReconstructionTerm,
@@ -27,6 +28,7 @@ from allmende.flows import (
     Services,
     XorbRange,
     mark_damaged,
+    open_content,
     reconstruct,
 )
 from allmende.http import Part, base_url, reading, services_of, wanted_part, wanted_parts
@@ -242,14 +244,14 @@ def _streamed(
 
     def body() -> Iterator[bytes]:
         try:
-            with closing(services.contents.open_read(content.location)) as reader:
+            with closing(open_content(services, content)) as reader:
                 for part in parts:
                     if boundary is not None:
                         yield _part_head(boundary, part)
                     yield from serialized.read(reader, part.start, part.end)
                 if boundary is not None:
                     yield f"\r\n--{boundary}--\r\n".encode()
-        except (ChunkDamaged, NotFound) as damage:
+        except (ChunkDamaged, BytesDamaged, NotFound) as damage:
             mark_damaged(services, content, str(damage))
             raise
 

@@ -162,7 +162,15 @@ from allmende.registry.tokens import (
     revoke_token,
     touch_token,
 )
-from allmende.registry.upkeep import deleted_contents, held_contents, next_repo_id, repo_ids, unheld_contents
+from allmende.registry.upkeep import (
+    deleted_contents,
+    former_contents,
+    held_contents,
+    next_repo_id,
+    repo_ids,
+    scopes_of,
+    unheld_contents,
+)
 
 __all__ = [
     "ANONYMOUS",
@@ -257,6 +265,7 @@ __all__ = [
     "first_names",
     "folder_at",
     "forget_measured_base",
+    "former_contents",
     "grant_access",
     "heads_of",
     "held_content",
@@ -308,6 +317,7 @@ __all__ = [
     "resolve_revision",
     "revoke_override",
     "revoke_token",
+    "scopes_of",
     "set_member",
     "squash",
     "start_pull_request",

@@ -8,7 +8,7 @@ is what lets a folder be served without copying and a bucket by a signed URL.
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ __all__ = [
     "SignedUrl",
     "SizeMismatch",
     "StoredFile",
+    "location_of",
 ]
 
 _READ_BYTES = 4 * 1024 * 1024
@@ -143,6 +144,15 @@ class ContentStore(Protocol):
         has just brought and not yet recorded.
         """
 
+    def version(self, location: str) -> str:
+        """A word that is another when bytes were put in place there anew. Raises NotFound."""
+
+    def delete_version(self, location: str, version: str) -> bool:
+        """Remove the bytes, unless they were put in place anew since they had this version; whether it did.
+
+        Harmless when they are gone already. For packing, which must not take what an upload has just brought.
+        """
+
     def iterate(self) -> Iterator[StoredFile]:
         """Everything that is kept, whether or not a content names it."""
 
@@ -162,7 +172,7 @@ class LocalContentStore:
     def open_write(self, sha256: Sha256, size_bytes: int) -> "LocalContentWriter":
         """See ContentStore."""
         return LocalContentWriter(
-            DurableFile(self.incoming), self.root, _location(sha256), sha256, size_bytes
+            DurableFile(self.incoming), self.root, location_of(sha256), sha256, size_bytes
         )
 
     def write_part(self, upload_id: str, offset: int) -> "LocalPartWriter":
@@ -182,7 +192,7 @@ class LocalContentStore:
             with out_of_space():
                 os.fsync(file.fileno())
             # Still under the lock: nobody writes between the check of the bytes and their final name.
-            location = _location(sha256)
+            location = location_of(sha256)
             publish(path, self.root / location, self.root)
         return location
 
@@ -208,13 +218,30 @@ class LocalContentStore:
         (self.root / location).unlink(missing_ok=True)
 
     def delete_older(self, location: str, than: datetime) -> bool:
-        """See ContentStore. Takes the file away first: what arrives in its place meanwhile is not touched."""
+        """See ContentStore."""
+        return self._delete_unless(location, lambda found: found.st_mtime >= than.timestamp())
+
+    def version(self, location: str) -> str:
+        """See ContentStore. An upload brings a file of its own, with a number of its own."""
+        try:
+            return _version((self.root / location).stat())
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"The bytes at {location} are missing from the store.", code="content_missing"
+            ) from error
+
+    def delete_version(self, location: str, version: str) -> bool:
+        """See ContentStore."""
+        return self._delete_unless(location, lambda found: _version(found) != version)
+
+    def _delete_unless(self, location: str, spares: Callable[[os.stat_result], bool]) -> bool:
+        """Takes the file away first: what arrives in its place meanwhile is not touched."""
         doomed = self.incoming / f"{Path(location).name}{_DOOMED}"
         try:
             (self.root / location).rename(doomed)
         except FileNotFoundError:
             return True
-        if doomed.stat().st_mtime >= than.timestamp():
+        if spares(doomed.stat()):
             self._put_back(doomed)
             return False
         doomed.unlink()
@@ -243,7 +270,7 @@ class LocalContentStore:
         return removed
 
     def _put_back(self, doomed: Path) -> None:
-        final = self.root / _location(Sha256(doomed.stem))
+        final = self.root / location_of(Sha256(doomed.stem))
         with suppress(FileExistsError):
             os.link(doomed, final)
             sync_directory(final.parent)
@@ -353,7 +380,12 @@ def _is_still(path: Path, fd: int) -> bool:
         return False
 
 
-def _location(sha256: Sha256) -> str:
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_ino}.{found.st_size}.{found.st_mtime_ns}"
+
+
+def location_of(sha256: Sha256) -> str:
+    """Where a `LocalContentStore` keeps a content."""
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 

@@ -21,15 +21,20 @@ __all__ = [
     "batches",
     "content_from_row",
     "contents_by_age",
+    "contents_to_pack",
     "find_content",
     "find_contents",
     "forget_content",
     "mark_verified",
     "possessed",
+    "switch_to_recipe",
     "take_possession",
 ]
 
 _T = TypeVar("_T")
+
+PLAIN = "plain"
+RECIPE = "recipe"
 
 IN_LIMIT = 500
 """Most values in one IN list: both databases stay far from their limits on parameters."""
@@ -37,7 +42,7 @@ IN_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The bytes of one file, and how they are stored."""
+    """The bytes of one file, and how they are stored: as a file at `location`, or as a recipe."""
 
     sha256: Sha256
     size_bytes: int
@@ -47,11 +52,17 @@ class Content:
     verified_at: datetime
     damaged: str | None
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is read by a recipe; there is no file of it then."""
+        return self.representation == RECIPE
+
 
 def add_content(uow: UnitOfWork, sha256: Sha256, size_bytes: int, location: str) -> None:
     """Record that plain bytes are durable at `location`; harmless when the content is known already.
 
-    Fresh bytes that passed their check heal a content that was found damaged.
+    Fresh bytes that passed their check heal a content that was found damaged, and of one that was packed they
+    are what is read from now on.
     """
     uow.insert_new(
         content,
@@ -59,13 +70,15 @@ def add_content(uow: UnitOfWork, sha256: Sha256, size_bytes: int, location: str)
             {
                 "sha256": sha256,
                 "size_bytes": size_bytes,
-                "representation": "plain",
+                "representation": PLAIN,
                 "location": location,
                 "created_at": uow.now,
                 "verified_at": uow.now,
             }
         ],
     )
+    packed = (content.c.sha256 == sha256) & (content.c.representation == RECIPE)
+    uow.execute(update(content).where(packed).values(representation=PLAIN, location=location))
     mark_verified(uow, sha256, damage=None)
 
 
@@ -98,6 +111,32 @@ def contents_by_age(uow: UnitOfWork, verified_before: datetime, limit: int) -> l
 def mark_verified(uow: UnitOfWork, sha256: Sha256, damage: str | None) -> None:
     """Record that the bytes were read now, and what was wrong with them, if anything."""
     uow.execute(update(content).where(content.c.sha256 == sha256).values(verified_at=uow.now, damaged=damage))
+
+
+def switch_to_recipe(uow: UnitOfWork, plain: Content) -> bool:
+    """From now on the content is read by its recipe; False when it changed since it was looked up."""
+    same = (
+        (content.c.sha256 == plain.sha256)
+        & (content.c.representation == PLAIN)
+        & (content.c.location == plain.location)
+    )
+    values = {"representation": RECIPE, "location": "", "verified_at": uow.now, "damaged": None}
+    return uow.execute(update(content).where(same).values(**values)).rowcount == 1
+
+
+def contents_to_pack(
+    uow: UnitOfWork, after: Sha256 | None, min_bytes: int, before: datetime, limit: int
+) -> list[Content]:
+    """Sound contents of at least that size that came until a moment, in the order of their hashes."""
+    query = (
+        select(content)
+        .where(content.c.size_bytes >= min_bytes, content.c.created_at <= before, content.c.damaged.is_(None))
+        .order_by(content.c.sha256)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(content.c.sha256 > after)
+    return [content_from_row(row) for row in uow.all(query)]
 
 
 def forget_content(uow: UnitOfWork, sha256: Sha256) -> None:

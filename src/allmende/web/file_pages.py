@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from allmende.facts import content_facts
-from allmende.flows import Door, FileVerdict, format_fact, offers_xet, scan_report
+from allmende.flows import Door, FileVerdict, format_fact, offers_xet, open_content, scan_report
 from allmende.formats import Malformed
 from allmende.http import door_of
 from allmende.registry import (
@@ -188,9 +188,7 @@ def _show(visit: Visit, entry: FileEntry, wanted: Kind, content: Content | None,
     """Read what is shown of the file; no unit of work is open meanwhile."""
     if wanted not in ("text", "header"):
         return Shown(wanted)
-    reader: BinaryIO = (
-        BytesIO(inline) if content is None else visit.services.contents.open_read(content.location)
-    )
+    reader: BinaryIO = BytesIO(inline) if content is None else open_content(visit.services, content)
     with reader:
         if wanted == "text":
             return _text(reader.read(_MAX_TEXT_BYTES))

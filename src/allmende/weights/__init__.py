@@ -9,16 +9,20 @@ from allmende.weights.diff_texts import KeyDiff, TemplateDiff, TextsDiff, compar
 from allmende.weights.diff_words import findings, number_text, shape_text, share_text
 from allmende.weights.errors import BytesMissing, NoWeights, UnreadableWeights
 from allmende.weights.figures import Figures
+from allmende.weights.ggml_blocks import GgmlBlocks, ggml_type
 from allmende.weights.layers import KINDS, Standing, layer_of, standing_of
 from allmende.weights.lineage import TRACE_VERSION, Lineage, trace
 from allmende.weights.models import Model
+from allmende.weights.names import canonical_names
+from allmende.weights.number_types import number_type
 from allmende.weights.oddities import Oddity, oddities_of
-from allmende.weights.opening import open_model, open_places
+from allmende.weights.opening import open_model, open_places, read_tensors
 from allmende.weights.places import MappedFile, Place, RangedPlace, StreamPlace
 from allmende.weights.relations import GRADES, RELATIONS, Edge, Grade, Parent, Relation
 from allmende.weights.sketch import KEY_BYTES, SKETCH_VERSION, Sketch, make_sketch, read_sketch
 from allmende.weights.sketch_index import KIN_AGREEMENT, Near, SketchIndex
-from allmende.weights.tensors import WeightTensor
+from allmende.weights.tensors import PlainWords, Source, Span, WeightTensor
+from allmende.weights.views import RowsMoved
 from allmende.weights.vocabularies import VocabularyDiff
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "BytesMissing",
     "Edge",
     "Figures",
+    "GgmlBlocks",
     "Grade",
     "KeyDiff",
     "Lineage",
@@ -43,11 +48,15 @@ __all__ = [
     "Oddity",
     "Parent",
     "Place",
+    "PlainWords",
     "RangedPlace",
     "Relation",
     "Row",
+    "RowsMoved",
     "Sketch",
     "SketchIndex",
+    "Source",
+    "Span",
     "Standing",
     "StreamPlace",
     "TemplateDiff",
@@ -56,19 +65,23 @@ __all__ = [
     "UnreadableWeights",
     "VocabularyDiff",
     "WeightTensor",
+    "canonical_names",
     "choose_weights",
     "compare_models",
     "compare_texts",
     "diff_document",
     "diff_report",
     "findings",
+    "ggml_type",
     "layer_of",
     "make_sketch",
     "number_text",
+    "number_type",
     "oddities_of",
     "open_model",
     "open_places",
     "read_sketch",
+    "read_tensors",
     "rows_of",
     "shape_text",
     "share_text",

@@ -21,7 +21,7 @@ from allmende.weights.reading_torch import read_torch_tensors
 from allmende.weights.streams import stream_of
 from allmende.weights.tensors import WeightTensor
 
-__all__ = ["open_model", "open_places"]
+__all__ = ["open_model", "open_places", "read_tensors"]
 
 _CONFIGS = ("config.json", "adapter_config.json")
 _MAX_CONFIG_BYTES = 1024 * 1024
@@ -84,6 +84,18 @@ def open_places(
         raise NoWeights(f"There are no weights in {name}.")
     joined, unfit = join_quantised(tensors, config or {})
     return Model(name, layout, joined, config or {}, metadata, (*told, *unfit))
+
+
+def read_tensors(place: Place) -> tuple[str, list[WeightTensor], Mapping[str, str]]:
+    """The layout of one file, its tensors as they lie there, and its metadata.
+
+    Raises NoWeights for what is none of the layouts, Malformed and UnreadableWeights for what cannot be read.
+    """
+    kind = _layout(place)
+    if kind is None:
+        raise NoWeights(f"There are no weights in {place.name}.")
+    listed, said = _read(kind, place, _among([place]))
+    return kind, listed, said
 
 
 def _add(tensors: dict[str, WeightTensor], listed: list[WeightTensor], prefix: str, place: str) -> list[str]:

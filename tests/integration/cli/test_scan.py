@@ -127,9 +127,9 @@ class TestExitCode:
     def test_of_a_scanner_that_does_not_start(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from allmende.scan.isolation import scanner
+        from allmende.scan.isolation import server_process
 
-        monkeypatch.setattr(scanner, "_PROGRAM", "raise SystemExit(1)")
+        monkeypatch.setattr(server_process, "_PROGRAM", "raise SystemExit(1)")
         assert run(["scan", "model"]) == 4
         assert "does not start" in capsys.readouterr().err
 
@@ -224,6 +224,47 @@ class TestForms:
         assert [line["path"] for line in lines] == ["model/config.json", "model/vocab.txt", "model/z.pkl"]
         assert lines[2]["status"] == "blocked"
         assert lines[2]["findings"][0]["rule"] == "pickle-refused-global"
+
+    def test_each_file_has_one_line_whatever_the_folder_shows_of_it(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        index = {"metadata": {"total_size": 1}, "weight_map": {"w": "model-00001-of-00001.safetensors"}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        (folder / "CONFIG.json").write_text("{}")
+        (folder / "nul.txt").write_text("a")
+        (folder / "outside").symlink_to("/etc/hostname")
+        (folder / "bad.pkl").write_bytes(BAD)
+        (folder / "large.json").write_text(" " * 2_000_000 + "{}")
+        (folder / "below").mkdir()
+        (folder / "below" / "a.json").write_text("{}")
+        os.mkfifo(folder / "pipe")
+        for number in range(150):
+            (folder / f"{number}.json").write_text("{}")
+        assert run(["scan", "model", "model/bad.pkl", "model", "model/below", "--jsonl"]) == 4
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        told = {line["path"]: [finding["rule"] for finding in line["findings"]] for line in lines}
+        there = {
+            str(place.relative_to(folder.parent)) for place in folder.rglob("*") if place != folder / "below"
+        }
+        assert sorted(line["path"] for line in lines) == sorted(there)
+        assert {path: rules for path, rules in told.items() if rules} == {
+            "model/model.safetensors.index.json": ["repository-missing-target"],
+            "model/config.json": ["repository-colliding-paths"],
+            "model/nul.txt": ["repository-reserved-name"],
+            "model/outside": ["repository-outside-link"],
+            "model/bad.pkl": ["pickle-refused-global"],
+        }
+        assert run(["scan", "model", "--json"]) == 4
+        whole = {file["path"]: file for file in json.loads(capsys.readouterr().out)["files"]}
+        assert whole == {line["path"]: line for line in lines}
+
+    def test_no_name_hides_another(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (folder / "\\xff.pkl").write_bytes(b"N.")
+        Path(os.fsdecode(os.fsencode(folder) + b"/\xff.pkl")).write_bytes(BAD)
+        assert run(["scan", "model", "--jsonl"]) == 2
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert len(lines) == len({line["path"] for line in lines}) == 4
+        assert sorted(line["status"] for line in lines) == ["blocked", "clean", "clean", "clean"]
 
     def test_sarif_has_the_findings_and_what_was_not_read(
         self, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from allmende.flows import Services
+from allmende.flows import HotContents, Services
 from allmende.flows.worker import handlers
 from allmende.jobs import Job, JobContext, SqlJobQueue
 from allmende.settings import load_settings
-from allmende.storage import Database, LinkSigner, LocalContentStore, LocalXorbStore
+from allmende.storage import Database, LinkSigner, LocalContentStore, LocalPackStore, LocalXorbStore
+from tests.integration.flows.packed_hub import packed
 from tests.integration.registry.conftest import commit, make_repo, upload
 from tests.scanners import scanner_in_process
 
-__all__ = ["commit", "make_repo", "upload"]
+__all__ = ["commit", "make_repo", "packed", "upload"]
 
 RunJobs = Callable[[], list[Job]]
 
@@ -28,6 +29,8 @@ def services(tmp_path: Path, database: Database, contents: LocalContentStore, qu
         signer=LinkSigner(b"s" * 32),
         queue=queue,
         xorbs=LocalXorbStore(contents.root / "xorbs", contents.incoming),
+        packs=LocalPackStore(contents.root / "packs", contents.incoming),
+        hot=HotContents(LocalContentStore(contents.root / "hot"), 1024**2, settings.hot_reads),
         scanner=scanner_in_process(),
     )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,9 +170,7 @@ class Race(LocalContentStore):
 def test_an_upload_at_the_very_moment_wins(
     services: Services, database: Database, contents: LocalContentStore, old: Sha256, alice: Actor
 ) -> None:
-    race = Services(
-        services.settings, database, Race(contents.root), services.signer, services.queue, services.xorbs
-    )
+    race = replace(services, contents=Race(contents.root))
     assert collect_garbage(race, dry_run=False).contents == 0
     # The uploader comes to its own transaction only now.
     with database.write() as uow:

@@ -30,7 +30,9 @@ def test_a_commit_is_examined_and_maintenance_runs(
         sha256 = upload(alice, safetensors(a=(3,)))
         head = commit(alice, repo, LinkContent("model.safetensors", sha256, None)).commit_oid
         deadline = time.monotonic() + PATIENCE_S
-        wanted = {(kind, "done"): 1 for kind in ("chunk_missing", "scrub", "sweep")} | {
+        wanted = {
+            (kind, "done"): 1 for kind in ("chunk_missing", "pack_missing", "scrub", "settle", "sweep")
+        } | {
             ("examine", "done"): 2,
             ("trace", "done"): 1,
         }

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from allmende import hub as edge
-from allmende.flows import Services
+from allmende.flows import HotContents, Services
 from allmende.http import Edge, SegmentPaths, refused, register_convertors
 from allmende.ids import GitOid, Sha256
 from allmende.jobs import SqlJobQueue
@@ -39,6 +39,7 @@ from allmende.storage import (
     Database,
     LinkSigner,
     LocalContentStore,
+    LocalPackStore,
     LocalXorbStore,
     add_content,
     take_possession,
@@ -149,7 +150,10 @@ def hub(tmp_path: Path, database: Database, contents: LocalContentStore) -> Iter
     signer = LinkSigner(b"k" * 32)
     xorbs = LocalXorbStore(contents.root / "xorbs", contents.incoming)
     scanner = scanner_in_process()
-    services = Services(settings, database, contents, signer, SqlJobQueue(database), xorbs, scanner=scanner)
+    packs = LocalPackStore(contents.root / "packs", contents.incoming)
+    hot = HotContents(LocalContentStore(contents.root / "hot"), settings.hot_cache_bytes, settings.hot_reads)
+    queue = SqlJobQueue(database)
+    services = Services(settings, database, contents, signer, queue, xorbs, packs, hot, scanner=scanner)
     with database.write() as uow:
         people = {name: create_account(uow, name, "user") for name in ("alice", "bob", "rea")}
         lab = create_account(uow, "lab", "org", fullname="The Lab")

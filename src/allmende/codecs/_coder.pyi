@@ -1,0 +1,44 @@
+# The coder of blocks, in C; rans_numpy says what each function promises.
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
+
+def analyse(
+    plain: Bytes,
+    predicted: Bytes,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+    tokens: NDArray[np.uint8],
+    counts: NDArray[np.uint32],
+    /,
+) -> None: ...
+def encode_residual(
+    head: bytes,
+    tokens: NDArray[np.uint8],
+    plain: Bytes,
+    predicted: Bytes,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+    /,
+) -> bytes: ...
+def decode_residual(
+    payload: Bytes,
+    predicted: Bytes,
+    out: bytearray | memoryview,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+    /,
+) -> None: ...
+def encode_plane(head: bytes, plane: Bytes, /) -> bytes: ...
+def decode_plane(payload: Bytes, out: bytearray | memoryview, /) -> None: ...
+def split(plain: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int, /) -> None: ...
+def join(planes: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int, /) -> None: ...
+def histogram(data: Bytes, counts: NDArray[np.uint32], /) -> None: ...
+def use_vectors(wanted: bool, /) -> bool: ...

@@ -1,0 +1,727 @@
+/* The coder of blocks: residuals of words against predicted words, and byte planes, by interleaved rANS.
+ *
+ * rans_numpy.py says the same in numpy and is the norm: both give the same bytes for the same input. Payloads
+ * are untrusted: every read of one is checked, tables are validated before they are used, and what is allocated
+ * depends only on the number of words that the caller already holds buffers for. All numbers are unsigned, so
+ * that no overflow is undefined, and little-endian where they are stored.
+ *
+ * A stream of tokens is stored as: u8 contexts; u16 first key of each context but the first; per context a
+ * bitmap of its tokens and their frequencies, the last implied (one byte below 128, else two); u32 number of
+ * u16 units; 32 states of u32; the units. Residuals add the raw bits of all words, in the order of words.
+ */
+#ifndef ALLMENDE_RANS_H
+#define ALLMENDE_RANS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LANES 32
+#define SCALE_BITS 11
+#define SCALE (1u << SCALE_BITS)
+#define LOW_STATE (1u << 16)
+#define MAX_CONTEXTS 16
+#define MAX_TOKENS 256
+#define MAX_KEYS 2048
+#define EXACT_TOKENS 16 /* zigzag values below this are tokens themselves */
+#define MAX_WORDS ((size_t)1 << 24)
+#define BODY_HEAD (4 + 4 * LANES)
+
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+#include <immintrin.h>
+#define WITH_AVX2 1
+#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
+#else
+#define WITH_AVX2 0
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#else
+#define ALWAYS_INLINE static inline
+#define UNLIKELY(x) (x)
+#endif
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define BIG_ENDIAN_MACHINE 1
+#else
+#define BIG_ENDIAN_MACHINE 0
+#endif
+
+/* --- words ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    unsigned bytes;      /* 1, 2, 4 or 8 */
+    unsigned is_float;   /* sign and magnitude, to be put in order */
+    unsigned key_shift;  /* where the key (exponent, or highest byte) stands in a word */
+    unsigned key_mask;
+} words_t;
+
+ALWAYS_INLINE uint64_t load_word(const uint8_t *at, unsigned bytes) {
+    if (BIG_ENDIAN_MACHINE) {
+        uint64_t value = 0;
+        for (unsigned i = 0; i < bytes; i++) value |= (uint64_t)at[i] << (8 * i);
+        return value;
+    }
+    if (bytes == 1) return *at;
+    if (bytes == 2) { uint16_t v; memcpy(&v, at, 2); return v; }
+    if (bytes == 4) { uint32_t v; memcpy(&v, at, 4); return v; }
+    uint64_t v; memcpy(&v, at, 8); return v;
+}
+
+ALWAYS_INLINE void store_word(uint8_t *at, unsigned bytes, uint64_t value) {
+    if (BIG_ENDIAN_MACHINE) {
+        for (unsigned i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> (8 * i));
+        return;
+    }
+    if (bytes == 1) { *at = (uint8_t)value; return; }
+    if (bytes == 2) { uint16_t v = (uint16_t)value; memcpy(at, &v, 2); return; }
+    if (bytes == 4) { uint32_t v = (uint32_t)value; memcpy(at, &v, 4); return; }
+    memcpy(at, &value, 8);
+}
+
+ALWAYS_INLINE uint64_t word_mask(unsigned bytes) { return bytes == 8 ? ~(uint64_t)0 : ((uint64_t)1 << (8 * bytes)) - 1; }
+
+/* Signs are as good as random, so nothing here branches on them. */
+ALWAYS_INLINE uint64_t ordered(uint64_t word, unsigned bytes, unsigned is_float) {
+    unsigned top = 8 * bytes - 1;
+    if (!is_float) return word;
+    return word ^ (((0 - (word >> top)) & word_mask(bytes)) | (uint64_t)1 << top);
+}
+
+ALWAYS_INLINE uint64_t unordered(uint64_t place, unsigned bytes, unsigned is_float) {
+    unsigned top = 8 * bytes - 1;
+    if (!is_float) return place;
+    return place ^ ((((place >> top) - 1) & word_mask(bytes)) | (uint64_t)1 << top);
+}
+
+/* The difference in order, seen from zero outwards, as zigzag. */
+ALWAYS_INLINE uint64_t residual(uint64_t word, uint64_t predicted, unsigned bytes, unsigned is_float) {
+    uint64_t mask = word_mask(bytes), turned = is_float ? 0 - (predicted >> (8 * bytes - 1)) : 0;
+    uint64_t d = ordered(word, bytes, is_float) - ordered(predicted, bytes, is_float);
+    d = ((d ^ turned) - turned) & mask;
+    return ((d << 1) ^ (0 - (d >> (8 * bytes - 1)))) & mask;
+}
+
+ALWAYS_INLINE uint64_t restored(uint64_t zigzag, uint64_t predicted, unsigned bytes, unsigned is_float) {
+    uint64_t turned = is_float ? 0 - (predicted >> (8 * bytes - 1)) : 0;
+    uint64_t d = (zigzag >> 1) ^ (0 - (zigzag & 1));
+    d = (d ^ turned) - turned;
+    return unordered((ordered(predicted, bytes, is_float) + d) & word_mask(bytes), bytes, is_float);
+}
+
+/* The same two in 32 bits, for words of at most 4 bytes: compilers make vectors of them. */
+ALWAYS_INLINE uint32_t residual_short(uint32_t word, uint32_t predicted, unsigned bytes, unsigned is_float) {
+    unsigned top = 8 * bytes - 1;
+    uint32_t sign = (uint32_t)1 << top, mask = sign | (sign - 1), turned = is_float ? 0 - (predicted >> top) : 0, d;
+    if (is_float) {
+        word ^= ((0 - (word >> top)) & mask) | sign;
+        predicted ^= (turned & mask) | sign;
+    }
+    d = (((word - predicted) ^ turned) - turned) & mask;
+    return ((d << 1) ^ (0 - (d >> top))) & mask;
+}
+
+ALWAYS_INLINE uint32_t restored_short(uint32_t zigzag, uint32_t predicted, unsigned bytes, unsigned is_float) {
+    unsigned top = 8 * bytes - 1;
+    uint32_t sign = (uint32_t)1 << top, mask = sign | (sign - 1), turned = is_float ? 0 - (predicted >> top) : 0;
+    uint32_t d = (zigzag >> 1) ^ (0 - (zigzag & 1)), place;
+    d = (d ^ turned) - turned;
+    if (!is_float) return (predicted + d) & mask;
+    place = ((predicted ^ ((turned & mask) | sign)) + d) & mask;
+    return place ^ ((((place >> top) - 1) & mask) | sign);
+}
+
+ALWAYS_INLINE unsigned bit_length(uint64_t value) {
+#if defined(__GNUC__) || defined(__clang__)
+    return value ? 64 - (unsigned)__builtin_clzll(value) : 0;
+#else
+    unsigned n = 0;
+    while (value) { n++; value >>= 1; }
+    return n;
+#endif
+}
+
+ALWAYS_INLINE unsigned token_of(uint64_t z) {
+    unsigned n = bit_length(z | EXACT_TOKENS), exact = 0 - (unsigned)(z < EXACT_TOKENS);
+    unsigned told = EXACT_TOKENS + (n - 5) * 4 + (unsigned)((z >> (n - 2)) & 1) * 2 + (unsigned)(z & 1);
+    return ((unsigned)z & exact) | (told & ~exact);
+}
+
+static unsigned raw_bits_of(unsigned token) { return token < EXACT_TOKENS ? 0 : 2 + ((token - EXACT_TOKENS) >> 2); }
+
+static uint64_t first_of(unsigned token) {
+    if (token < EXACT_TOKENS) return token;
+    unsigned k = token - EXACT_TOKENS, n = 5 + (k >> 2);
+    return (uint64_t)1 << (n - 1) | (uint64_t)((k >> 1) & 1) << (n - 2) | (k & 1);
+}
+
+static unsigned token_count(unsigned bytes) { return EXACT_TOKENS + (8 * bytes - 4) * 4; }
+
+/* --- tables ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    unsigned contexts;
+    uint32_t first_slot[MAX_KEYS]; /* of the context of each key */
+    uint16_t frequency[MAX_CONTEXTS][MAX_TOKENS];
+} tables_t;
+
+/* Reads the tables; the number of bytes they take, or 0 where they are malformed. */
+static size_t read_tables(const uint8_t *data, size_t size, unsigned tokens, unsigned keys, tables_t *tables) {
+    size_t at = 1;
+    unsigned contexts, previous = 0;
+    if (size < 1) return 0;
+    contexts = data[0];
+    if (contexts < 1 || contexts > MAX_CONTEXTS || (size_t)(contexts - 1) * 2 > size - at) return 0;
+    tables->contexts = contexts;
+    for (unsigned key = 0; key < keys; key++) tables->first_slot[key] = 0;
+    for (unsigned c = 1; c < contexts; c++, at += 2) {
+        unsigned first = data[at] | (unsigned)data[at + 1] << 8;
+        if (first <= previous || first >= keys) return 0;
+        for (unsigned key = first; key < keys; key++) tables->first_slot[key] = c << SCALE_BITS;
+        previous = first;
+    }
+    for (unsigned c = 0; c < contexts; c++) {
+        const uint8_t *bitmap = data + at;
+        uint16_t *frequency = tables->frequency[c];
+        unsigned sum = 0, last = MAX_TOKENS;
+        if (size - at < tokens / 8) return 0;
+        at += tokens / 8;
+        memset(frequency, 0, sizeof tables->frequency[c]);
+        for (unsigned t = tokens; t-- > 0;)
+            if (bitmap[t >> 3] >> (t & 7) & 1) { last = t; break; }
+        if (last == MAX_TOKENS) return 0;
+        for (unsigned t = 0; t < last; t++) {
+            unsigned f;
+            if (!(bitmap[t >> 3] >> (t & 7) & 1)) continue;
+            if (at >= size) return 0;
+            f = data[at++];
+            if (f & 128) {
+                if (at >= size) return 0;
+                f = (f & 127) | (unsigned)data[at++] << 7;
+                if (f < 128) return 0; /* one way to write a number */
+            }
+            if (f < 1 || f >= SCALE || (sum += f) >= SCALE) return 0;
+            frequency[t] = (uint16_t)f;
+        }
+        frequency[last] = (uint16_t)(SCALE - sum);
+    }
+    return at;
+}
+
+/* One entry a slot: the token, its frequency less one, and the slot's place among the token's slots. */
+static void fill_slots(const tables_t *tables, unsigned tokens, uint32_t *slots) {
+    for (unsigned c = 0; c < tables->contexts; c++)
+        for (unsigned t = 0; t < tokens; t++) {
+            uint32_t f = tables->frequency[c][t];
+            for (uint32_t i = 0; i < f; i++) *slots++ = t | (f - 1) << 8 | i << 19;
+        }
+}
+
+/* --- tokens, decoded --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const uint32_t *first_slot; /* by key; NULL where all words share one context */
+    const uint32_t *slots;
+    const uint8_t *predicted;
+    unsigned bytes, shift, mask;
+} decoding_t;
+
+ALWAYS_INLINE uint32_t first_slot_at(const decoding_t *of, size_t i, unsigned keyed, unsigned bytes) {
+    return keyed ? of->first_slot[load_word(of->predicted + i * bytes, bytes) >> of->shift & of->mask] : 0;
+}
+
+/* Decodes tokens from `i` to `count`; where the units end, or NULL where they run out. `keyed` and `bytes` are
+ * constants where this is inlined. */
+ALWAYS_INLINE const uint8_t *tokens_from(const decoding_t *of, unsigned keyed, unsigned bytes,
+                                         uint32_t *restrict states, const uint8_t *units, const uint8_t *end,
+                                         size_t i, size_t count, uint8_t *restrict out) {
+    for (; i + LANES <= count && (size_t)(end - units) >= 2 * LANES; i += LANES)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 4
+#endif
+        for (unsigned lane = 0; lane < LANES; lane++) {
+            uint32_t x = states[lane], needed;
+            uint32_t e = of->slots[first_slot_at(of, i + lane, keyed, bytes) | (x & (SCALE - 1))];
+            out[i + lane] = (uint8_t)e;
+            x = ((e >> 8 & (SCALE - 1)) + 1) * (x >> SCALE_BITS) + (e >> 19);
+            needed = x < LOW_STATE; /* without a branch, which could not be foretold */
+            states[lane] = x << (needed * 16) | ((uint32_t)load_word(units, 2) & (0 - needed));
+            units += 2 * needed;
+        }
+    for (; i < count; i += LANES)
+        for (unsigned lane = 0; lane < LANES && i + lane < count; lane++) {
+            uint32_t x = states[lane];
+            uint32_t e = of->slots[first_slot_at(of, i + lane, keyed, bytes) | (x & (SCALE - 1))];
+            out[i + lane] = (uint8_t)e;
+            x = ((e >> 8 & (SCALE - 1)) + 1) * (x >> SCALE_BITS) + (e >> 19);
+            if (x < LOW_STATE) {
+                if (units == end) return NULL;
+                x = x << 16 | (uint32_t)load_word(units, 2);
+                units += 2;
+            }
+            states[lane] = x;
+        }
+    return units;
+}
+
+static int vectors_there = 0, vectors_wanted = 0;
+
+#if WITH_AVX2
+static uint64_t unit_of_lane[256]; /* by mask of the lanes that take a unit: which of the next units, a byte a lane */
+
+/* Called once, before any decoding: looks what this processor has. */
+static void prepare_vectors(void) {
+    for (unsigned mask = 0; mask < 256; mask++) {
+        uint64_t units = 0, next = 0;
+        for (unsigned lane = 0; lane < 8; lane++)
+            if (mask >> lane & 1) units |= next++ << (8 * lane);
+        unit_of_lane[mask] = units;
+    }
+    vectors_there = vectors_wanted = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+}
+
+AVX2 ALWAYS_INLINE __m256i eight_words(const uint8_t *at, unsigned bytes) {
+    if (bytes == 1) return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)at));
+    if (bytes == 2) return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)at));
+    return _mm256_loadu_si256((const __m256i *)at);
+}
+
+/* The same as the first loop of tokens_from, eight lanes at a time; words of 8 bytes are left to that one. Tables
+ * are looked up one by one: gathering is slow on many processors, and needs care on none. */
+AVX2 ALWAYS_INLINE const uint8_t *tokens_by_eight(const decoding_t *of, unsigned keyed, unsigned bytes,
+                                                  uint32_t *states, const uint8_t *units, const uint8_t *end,
+                                                  size_t *done, size_t count, uint8_t *out) {
+    const __m256i low = _mm256_set1_epi32(SCALE - 1), one = _mm256_set1_epi32(1);
+    const __m256i key_mask = _mm256_set1_epi32((int)of->mask), zero = _mm256_setzero_si256();
+    const __m128i shift = _mm_cvtsi32_si128((int)of->shift);
+    __m256i x[4], e[4];
+    uint32_t slot[LANES], first[LANES], entry[LANES];
+    size_t i = *done;
+    for (unsigned v = 0; v < 4; v++) x[v] = _mm256_loadu_si256((const __m256i *)(states + 8 * v));
+    for (; i + LANES <= count && (size_t)(end - units) >= 2 * LANES; i += LANES) {
+        for (unsigned v = 0; v < 4; v++) {
+            _mm256_storeu_si256((__m256i *)(slot + 8 * v), _mm256_and_si256(x[v], low));
+            if (keyed) {
+                __m256i key = eight_words(of->predicted + (i + 8 * v) * bytes, bytes);
+                key = _mm256_and_si256(_mm256_srl_epi32(key, shift), key_mask);
+                _mm256_storeu_si256((__m256i *)(first + 8 * v), key);
+            }
+        }
+        for (unsigned lane = 0; lane < LANES; lane++)
+            entry[lane] = of->slots[(keyed ? of->first_slot[first[lane]] : 0) + slot[lane]];
+        for (unsigned v = 0; v < 4; v++) {
+            __m256i frequency;
+            e[v] = _mm256_loadu_si256((const __m256i *)(entry + 8 * v));
+            frequency = _mm256_add_epi32(_mm256_and_si256(_mm256_srli_epi32(e[v], 8), low), one);
+            x[v] = _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(x[v], SCALE_BITS)),
+                                    _mm256_srli_epi32(e[v], 19));
+            e[v] = _mm256_and_si256(e[v], _mm256_set1_epi32(255));
+        }
+        for (unsigned v = 0; v < 4; v++) {
+            __m256i needed = _mm256_cmpeq_epi32(_mm256_srli_epi32(x[v], 16), zero), more;
+            unsigned mask = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(needed));
+            more = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)units));
+            more = _mm256_permutevar8x32_epi32(
+                more, _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)unit_of_lane[mask])));
+            x[v] = _mm256_blendv_epi8(x[v], _mm256_or_si256(_mm256_slli_epi32(x[v], 16), more), needed);
+            units += 2 * (unsigned)_mm_popcnt_u32(mask);
+        }
+        e[0] = _mm256_packus_epi16(_mm256_packus_epi32(e[0], e[1]), _mm256_packus_epi32(e[2], e[3]));
+        e[0] = _mm256_permutevar8x32_epi32(e[0], _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+        _mm256_storeu_si256((__m256i *)(out + i), e[0]);
+    }
+    for (unsigned v = 0; v < 4; v++) _mm256_storeu_si256((__m256i *)(states + 8 * v), x[v]);
+    *done = i;
+    return units;
+}
+
+AVX2 static const uint8_t *tokens_avx2(const decoding_t *of, uint32_t *states, const uint8_t *units,
+                                       const uint8_t *end, size_t *done, size_t count, uint8_t *out) {
+    if (!of->first_slot) return tokens_by_eight(of, 0, 1, states, units, end, done, count, out);
+    if (of->bytes == 1) return tokens_by_eight(of, 1, 1, states, units, end, done, count, out);
+    if (of->bytes == 2) return tokens_by_eight(of, 1, 2, states, units, end, done, count, out);
+    if (of->bytes == 4) return tokens_by_eight(of, 1, 4, states, units, end, done, count, out);
+    return units;
+}
+#else
+static void prepare_vectors(void) {}
+#endif
+
+/* Decodes a stream of tokens after its tables; the bytes it takes, or 0 where it is malformed. */
+static size_t decode_tokens(const uint8_t *data, size_t size, const tables_t *tables, const uint32_t *slots,
+                                 const uint8_t *predicted, const words_t *words, size_t count, uint8_t *out) {
+    decoding_t of = {NULL, slots, predicted, 1, 0, 0};
+    uint32_t states[LANES];
+    uint64_t units;
+    const uint8_t *end;
+    size_t done = 0;
+    if (words) {
+        of.bytes = words->bytes;
+        of.shift = words->key_shift;
+        of.mask = words->key_mask;
+        if (tables->contexts > 1) of.first_slot = tables->first_slot;
+    }
+    if (size < BODY_HEAD) return 0;
+    units = load_word(data, 4);
+    if (units > (size - BODY_HEAD) / 2) return 0;
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        states[lane] = (uint32_t)load_word(data + 4 + 4 * lane, 4);
+        if (states[lane] < LOW_STATE) return 0;
+    }
+    data += BODY_HEAD;
+    end = data + 2 * units;
+#if WITH_AVX2
+    if (vectors_wanted) data = tokens_avx2(&of, states, data, end, &done, count, out);
+#endif
+#define RUN(keyed, bytes) tokens_from(&of, keyed, bytes, states, data, end, done, count, out)
+    if (!of.first_slot) data = RUN(0, 1);
+    else if (of.bytes == 1) data = RUN(1, 1);
+    else if (of.bytes == 2) data = RUN(1, 2);
+    else if (of.bytes == 4) data = RUN(1, 4);
+    else data = RUN(1, 8);
+#undef RUN
+    if (data != end) return 0;
+    for (unsigned lane = 0; lane < LANES; lane++)
+        if (states[lane] != LOW_STATE) return 0;
+    return BODY_HEAD + 2 * (size_t)units;
+}
+
+/* --- raw bits ---------------------------------------------------------------------------------------- */
+
+/* Up to 32 bits from anywhere; what lies beyond the end is zero. */
+ALWAYS_INLINE uint64_t bits_at(const uint8_t *data, size_t size, uint64_t position, uint64_t mask) {
+    size_t at = (size_t)(position >> 3);
+    uint64_t window = 0;
+    if (!UNLIKELY(at + 8 > size)) window = load_word(data + at, 8);
+    else for (unsigned i = 0; at + i < size && i < 8; i++) window |= (uint64_t)data[at + i] << (8 * i);
+    return window >> (position & 7) & mask;
+}
+
+#define RUN_WORDS 512 /* words whose folded differences are kept before they are added */
+
+/* Fills `out`; how many raw bits that took, which may be more than there are. */
+ALWAYS_INLINE uint64_t words_from(const uint8_t *tokens, const uint8_t *raw, size_t raw_size, const uint8_t *predicted,
+                              uint8_t *restrict out, size_t count, unsigned bytes, unsigned is_float) {
+    struct { uint64_t first, mask; uint64_t length; } of[MAX_TOKENS];
+    uint64_t position = 0;
+    union { uint64_t wide[RUN_WORDS]; uint32_t narrow[RUN_WORDS]; } folded;
+    for (unsigned t = 0; t < MAX_TOKENS; t++) {
+        unsigned n = raw_bits_of(t);
+        of[t].first = first_of(t);
+        of[t].length = n;
+        of[t].mask = ((uint64_t)1 << (n > 32 ? 32 : n)) - 1;
+    }
+    for (size_t start = 0; start < count; start += RUN_WORDS) {
+        size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
+        const uint8_t *from = predicted + start * bytes;
+        uint8_t *into = out + start * bytes;
+        for (size_t i = 0; i < some; i++) {
+            unsigned t = tokens[start + i];
+            uint64_t n = of[t].length, z = of[t].first | bits_at(raw, raw_size, position, of[t].mask) << 1;
+            if (bytes == 8 && n > 32)
+                z |= bits_at(raw, raw_size, position + 32, ((uint64_t)1 << (n - 32)) - 1) << 33;
+            if (bytes == 8) folded.wide[i] = z;
+            else folded.narrow[i] = (uint32_t)z;
+            position += n;
+        }
+        for (size_t i = 0; i < some; i++) {
+            uint64_t p = load_word(from + i * bytes, bytes);
+            if (bytes == 8) store_word(into + i * bytes, bytes, restored(folded.wide[i], p, bytes, is_float));
+            else store_word(into + i * bytes, bytes,
+                            restored_short(folded.narrow[i], (uint32_t)p, bytes, is_float));
+        }
+    }
+    return position;
+}
+
+ALWAYS_INLINE uint64_t all_words_from(const uint8_t *tokens, const uint8_t *raw, size_t raw_size,
+                                  const uint8_t *predicted, const words_t *words, size_t count, uint8_t *out) {
+#define RUN(bytes, is_float) words_from(tokens, raw, raw_size, predicted, out, count, bytes, is_float)
+    if (words->is_float) {
+        if (words->bytes == 1) return RUN(1, 1);
+        if (words->bytes == 2) return RUN(2, 1);
+        return words->bytes == 4 ? RUN(4, 1) : RUN(8, 1);
+    }
+    if (words->bytes == 1) return RUN(1, 0);
+    if (words->bytes == 2) return RUN(2, 0);
+    return words->bytes == 4 ? RUN(4, 0) : RUN(8, 0);
+#undef RUN
+}
+
+#if WITH_AVX2
+AVX2 static uint64_t words_avx2(const uint8_t *tokens, const uint8_t *raw, size_t raw_size, const uint8_t *predicted,
+                                const words_t *words, size_t count, uint8_t *out) {
+    return all_words_from(tokens, raw, raw_size, predicted, words, count, out);
+}
+#endif
+
+/* A payload of residuals, decoded into `out`. 0, or -1 where it is malformed. */
+static int decode_residual(const uint8_t *data, size_t size, const uint8_t *predicted, const words_t *words,
+                           size_t count, uint8_t *tokens, tables_t *tables, uint32_t *slots, uint8_t *out) {
+    unsigned kinds = token_count(words->bytes);
+    uint64_t raw_bits;
+    size_t used = read_tables(data, size, kinds, words->key_mask + 1, tables), body;
+    if (!used) return -1;
+    fill_slots(tables, kinds, slots);
+    body = decode_tokens(data + used, size - used, tables, slots, predicted, words, count, tokens);
+    if (!body) return -1;
+    used += body;
+    data += used;
+    size -= used;
+#if WITH_AVX2
+    if (vectors_wanted) raw_bits = words_avx2(tokens, data, size, predicted, words, count, out);
+    else
+#endif
+        raw_bits = all_words_from(tokens, data, size, predicted, words, count, out);
+    if ((raw_bits + 7) / 8 != size) return -1;
+    if (raw_bits & 7 && data[size - 1] >> (raw_bits & 7)) return -1; /* the bits beyond are zero */
+    return 0;
+}
+
+/* --- tokens, encoded --------------------------------------------------------------------------------- */
+
+/* A state goes from x to x + bias + x / frequency * (SCALE - frequency). */
+typedef struct {
+    uint64_t limit;      /* from this state on, a unit is written first */
+    uint64_t reciprocal; /* ceil(2^64 / frequency); for frequency 1, what gives x - 1, which `bias` makes good */
+    uint32_t frequency, bias;
+} symbol_t;
+
+static void fill_symbols(const tables_t *tables, unsigned tokens, symbol_t *symbols) {
+    for (unsigned c = 0; c < tables->contexts; c++) {
+        uint32_t start = 0;
+        for (unsigned t = 0; t < tokens; t++) {
+            uint32_t f = tables->frequency[c][t];
+            symbol_t *symbol = symbols + (size_t)c * MAX_TOKENS + t;
+            symbol->frequency = f;
+            symbol->bias = f == 1 ? start + SCALE - 1 : start;
+            symbol->limit = (uint64_t)f << (32 - SCALE_BITS);
+            symbol->reciprocal = f > 1 ? ~(uint64_t)0 / f + 1 : ~(uint64_t)0;
+            start += f;
+        }
+    }
+}
+
+/* x / frequency; x - 1 for frequency 1. x is at least 2^16. */
+ALWAYS_INLINE uint32_t quotient(uint32_t x, const symbol_t *symbol) {
+#ifdef __SIZEOF_INT128__
+    return (uint32_t)((unsigned __int128)x * symbol->reciprocal >> 64);
+#else
+    return symbol->frequency == 1 ? x - 1 : x / symbol->frequency;
+#endif
+}
+
+/* Writes units backwards from `at` on; where the first one is, or NULL for a token that has no frequency. */
+ALWAYS_INLINE uint8_t *units_of(const uint8_t *tokens, size_t count, const uint32_t *first_slot,
+                                const symbol_t *symbols, const uint8_t *predicted, unsigned keyed, unsigned bytes,
+                                unsigned shift, unsigned mask, uint32_t *restrict states, uint8_t *restrict at) {
+    for (size_t i = count; i-- > 0;) {
+        size_t context = keyed ? first_slot[load_word(predicted + i * bytes, bytes) >> shift & mask] >> SCALE_BITS : 0;
+        const symbol_t *symbol = symbols + context * MAX_TOKENS + tokens[i];
+        uint32_t x = states[i % LANES], full;
+        if (UNLIKELY(symbol->frequency == 0)) return NULL;
+        full = x >= symbol->limit; /* without a branch, which could not be foretold */
+        store_word(at - 2, 2, x);
+        at -= 2 * full;
+        x >>= 16 * full;
+        states[i % LANES] = x + symbol->bias + quotient(x, symbol) * (SCALE - symbol->frequency);
+    }
+    return at;
+}
+
+/* Writes the stream of tokens to the end of `room`, which holds BODY_HEAD + 2 * count bytes; where it begins, or
+ * NULL for a token that has no frequency. */
+static uint8_t *encode_tokens(const uint8_t *tokens, size_t count, const tables_t *tables, const symbol_t *symbols,
+                              const uint8_t *predicted, const words_t *words, uint8_t *room) {
+    uint32_t states[LANES];
+    uint8_t *end = room + BODY_HEAD + 2 * count, *at;
+    for (unsigned lane = 0; lane < LANES; lane++) states[lane] = LOW_STATE;
+#define RUN(keyed, bytes)                                                                                \
+    units_of(tokens, count, tables->first_slot, symbols, predicted, keyed, bytes, keyed ? words->key_shift : 0, \
+             keyed ? words->key_mask : 0, states, end)
+    if (tables->contexts == 1) at = RUN(0, 1);
+    else if (words->bytes == 1) at = RUN(1, 1);
+    else if (words->bytes == 2) at = RUN(1, 2);
+    else if (words->bytes == 4) at = RUN(1, 4);
+    else at = RUN(1, 8);
+#undef RUN
+    if (!at) return NULL;
+    uint64_t units = (uint64_t)(end - at) / 2;
+    at -= BODY_HEAD;
+    store_word(at, 4, units);
+    for (unsigned lane = 0; lane < LANES; lane++) store_word(at + 4 + 4 * lane, 4, states[lane]);
+    return at;
+}
+
+/* Up to RUN_WORDS folded differences. */
+typedef union {
+    uint64_t wide[RUN_WORDS];
+    uint32_t narrow[RUN_WORDS];
+} folded_t;
+
+ALWAYS_INLINE void fold(const uint8_t *plain, const uint8_t *predicted, size_t count, folded_t *folded,
+                        unsigned bytes, unsigned is_float) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t w = load_word(plain + i * bytes, bytes), p = load_word(predicted + i * bytes, bytes);
+        if (bytes == 8) folded->wide[i] = residual(w, p, bytes, is_float);
+        else folded->narrow[i] = residual_short((uint32_t)w, (uint32_t)p, bytes, is_float);
+    }
+}
+
+/* Packs the raw bits of all words; `out` has 8 spare bytes. */
+ALWAYS_INLINE void pack_words(const uint8_t *tokens, const uint8_t *plain, const uint8_t *predicted, size_t count,
+                              uint8_t *restrict out, unsigned bytes, unsigned is_float) {
+    unsigned filled = 0;
+    uint64_t window = 0;
+    uint8_t length[MAX_TOKENS];
+    folded_t folded;
+    for (unsigned t = 0; t < MAX_TOKENS; t++) length[t] = (uint8_t)raw_bits_of(t);
+    for (size_t start = 0; start < count; start += RUN_WORDS) {
+        size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
+        fold(plain + start * bytes, predicted + start * bytes, some, &folded, bytes, is_float);
+        for (size_t i = 0; i < some; i++) {
+            unsigned n = length[tokens[start + i]];
+            uint64_t z = (bytes == 8 ? folded.wide[i] : folded.narrow[i]) >> 1;
+            for (;;) {
+                unsigned taken = bytes == 8 && n > 32 ? 32 : n;
+                window |= (z & (((uint64_t)1 << taken) - 1)) << filled;
+                filled += taken;
+                store_word(out, 8, window);
+                out += filled >> 3;
+                window >>= filled & 56;
+                filled &= 7;
+                if (bytes < 8 || (n -= taken) == 0) break;
+                z >>= taken;
+            }
+        }
+    }
+}
+
+/* Counts tokens by key, and keeps them. */
+ALWAYS_INLINE void analyse_words(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
+                                 uint8_t *restrict tokens, uint32_t *restrict counts, unsigned bytes,
+                                 unsigned is_float) {
+    const unsigned kinds = token_count(bytes), shift = words->key_shift, mask = words->key_mask;
+    folded_t folded;
+    for (size_t start = 0; start < count; start += RUN_WORDS) {
+        size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
+        const uint8_t *from = predicted + start * bytes;
+        fold(plain + start * bytes, from, some, &folded, bytes, is_float);
+        for (size_t i = 0; i < some; i++) {
+            unsigned token = token_of(bytes == 8 ? folded.wide[i] : folded.narrow[i]);
+            tokens[start + i] = (uint8_t)token;
+            counts[(size_t)(load_word(from + i * bytes, bytes) >> shift & mask) * kinds + token]++;
+        }
+    }
+}
+
+#define BY_WORDS(RUN)                                                                                    \
+    do {                                                                                                 \
+        if (words->is_float) {                                                                           \
+            if (words->bytes == 1) RUN(1, 1);                                                            \
+            else if (words->bytes == 2) RUN(2, 1);                                                       \
+            else if (words->bytes == 4) RUN(4, 1);                                                       \
+            else RUN(8, 1);                                                                              \
+        } else {                                                                                         \
+            if (words->bytes == 1) RUN(1, 0);                                                            \
+            else if (words->bytes == 2) RUN(2, 0);                                                       \
+            else if (words->bytes == 4) RUN(4, 0);                                                       \
+            else RUN(8, 0);                                                                              \
+        }                                                                                                \
+    } while (0)
+#define PACK(bytes, is_float) pack_words(tokens, plain, predicted, count, out, bytes, is_float)
+#define ANALYSE(bytes, is_float) analyse_words(plain, predicted, words, count, tokens, counts, bytes, is_float)
+
+#if WITH_AVX2
+AVX2 static void pack_avx2(const uint8_t *tokens, const uint8_t *plain, const uint8_t *predicted,
+                           const words_t *words, size_t count, uint8_t *out) {
+    BY_WORDS(PACK);
+}
+
+AVX2 static void analyse_avx2(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
+                              uint8_t *tokens, uint32_t *counts) {
+    BY_WORDS(ANALYSE);
+}
+#endif
+
+static void pack_raw(const uint8_t *tokens, const uint8_t *plain, const uint8_t *predicted, const words_t *words,
+                     size_t count, uint8_t *out) {
+#if WITH_AVX2
+    if (vectors_wanted) {
+        pack_avx2(tokens, plain, predicted, words, count, out);
+        return;
+    }
+#endif
+    BY_WORDS(PACK);
+}
+
+static void analyse(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
+                    uint8_t *tokens, uint32_t *counts) {
+#if WITH_AVX2
+    if (vectors_wanted) {
+        analyse_avx2(plain, predicted, words, count, tokens, counts);
+        return;
+    }
+#endif
+    BY_WORDS(ANALYSE);
+}
+
+/* --- planes ------------------------------------------------------------------------------------------ */
+
+/* Byte i of every word stands in plane i; with `turn`, words are turned left by one bit first, so that a sign
+ * leaves the byte of the exponent. */
+ALWAYS_INLINE void split_words(const uint8_t *plain, uint8_t *out, size_t count, unsigned bytes, unsigned turn) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t w = load_word(plain + i * bytes, bytes);
+        if (turn) w = w << 1 | w >> (8 * bytes - 1);
+        for (unsigned b = 0; b < bytes; b++) out[b * count + i] = (uint8_t)(w >> (8 * b));
+    }
+}
+
+ALWAYS_INLINE void join_words(const uint8_t *planes, uint8_t *out, size_t count, unsigned bytes, unsigned turn) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t w = 0;
+        for (unsigned b = 0; b < bytes; b++) w |= (uint64_t)planes[b * count + i] << (8 * b);
+        if (turn) w = w >> 1 | (w & 1) << (8 * bytes - 1);
+        store_word(out + i * bytes, bytes, w);
+    }
+}
+
+/* --- what is lent for a call --------------------------------------------------------------------------- */
+
+typedef struct {
+    tables_t tables;
+    union {
+        uint32_t slots[MAX_CONTEXTS * SCALE];
+        symbol_t symbols[MAX_CONTEXTS * MAX_TOKENS];
+    } of;
+} scratch_t;
+
+/* Fills `words` from the shape of a word type; -1 where there is no such type. */
+static int words_of(unsigned bytes, unsigned exponent_bits, unsigned mantissa_bits, words_t *words) {
+    if (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8) return -1;
+    words->bytes = bytes;
+    words->is_float = exponent_bits > 0;
+    words->key_shift = 8 * bytes - 8;
+    words->key_mask = 255;
+    if (!exponent_bits) return 0;
+    if (exponent_bits > 11 || mantissa_bits > 52 || exponent_bits + mantissa_bits + 1 != 8 * bytes) return -1;
+    words->key_shift = mantissa_bits;
+    words->key_mask = (1u << exponent_bits) - 1;
+    return 0;
+}
+
+/* A payload of a byte plane, decoded into `out`. 0, or -1 where it is malformed. */
+static int decode_plane(const uint8_t *data, size_t size, size_t count, scratch_t *scratch, uint8_t *out) {
+    size_t used = read_tables(data, size, MAX_TOKENS, 1, &scratch->tables);
+    if (!used) return -1;
+    fill_slots(&scratch->tables, MAX_TOKENS, scratch->of.slots);
+    return decode_tokens(data + used, size - used, &scratch->tables, scratch->of.slots, NULL, NULL, count, out) ==
+                   size - used
+               ? 0
+               : -1;
+}
+
+#endif

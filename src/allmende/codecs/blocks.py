@@ -1,0 +1,288 @@
+"""Blocks: a run of words in the shortest of a handful of forms, with or without a prediction of it.
+
+Which form is taken is found by trial, on a sample where trying costs more than it can win. Decoding needs the
+words' type, the number of bytes and, for the forms that say so, the predicted bytes.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allmende.codecs.errors import MalformedEncoding
+from allmende.codecs.planes import (
+    coded_planes,
+    compressed,
+    decompressed,
+    join_planes,
+    planes_bytes,
+    planes_coded,
+    split_planes,
+)
+from allmende.codecs.rans import coder, decode_residual
+from allmende.codecs.rans_tables import Tables, plan_tables
+from allmende.codecs.rans_tokens import (
+    RAW_BITS_OF,
+    WordShape,
+    residuals,
+    restored,
+    token_count,
+    unsigned_words,
+)
+from allmende.codecs.word_types import WORD_TYPES, WordType
+
+__all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "decode_block", "encode_block"]
+
+MAX_BLOCK_WORDS = 1 << 20
+_SAMPLES, _SAMPLE_WORDS = 4, 1024
+_FLAT = {words.size_bytes: words for words in WORD_TYPES if not words.is_float}
+_NEAR_ENOUGH = 1.1
+"""An estimate from a sample may be wrong by this factor; what is nearer to the best is made whole."""
+
+
+class BlockCodec(IntEnum):
+    """The forms of a block; the numbers stand in stored encodings and never change their meaning."""
+
+    RAW = 0
+    EQUAL = 1
+    """What is predicted; without a prediction, zeros."""
+    PLANES = 2
+    """Byte planes, zstd."""
+    XOR_PLANES = 3
+    """Exclusive or with what is predicted, byte planes, zstd."""
+    RESIDUAL = 4
+    """Difference to what is predicted, in the order of numbers; entropy coded by predicted exponent."""
+    ALONE = 5
+    """Byte planes, each raw or entropy coded."""
+    DIFFERENCE_PLANES = 6
+    """The difference of RESIDUAL as byte planes, zstd: for differences that repeat."""
+
+
+class Effort(IntEnum):
+    """How hard the shortest form is looked for."""
+
+    QUICK = 1
+    """By estimates and samples."""
+    THOROUGH = 2
+    """Every form is made; about three times slower."""
+
+
+def encode_block(
+    plain: memoryview, words: WordType, predicted: memoryview | None, effort: Effort = Effort.QUICK
+) -> tuple[BlockCodec, bytes]:
+    """The form and payload of a block of whole words, never longer than the block itself."""
+    _check_sizes(len(plain), words, predicted)
+    if _is_equal(plain, predicted):
+        return BlockCodec.EQUAL, b""
+    best, payload = BlockCodec.RAW, None
+    for codec, encode in _promising(plain, words, predicted, effort):
+        made = encode()
+        if len(made) < (len(plain) if payload is None else len(payload)):
+            best, payload = codec, made
+    return best, bytes(plain) if payload is None else payload
+
+
+def decode_block(
+    codec: int, payload: memoryview, size_bytes: int, words: WordType, predicted: memoryview | None
+) -> memoryview:
+    """The plain bytes of a block. Raises MalformedEncoding for every payload that is none of this form.
+
+    Time and memory are bounded by `size_bytes`, whatever the payload says.
+    """
+    _check_sizes(size_bytes, words, predicted)
+    return _decoded(codec, payload, size_bytes, words, predicted)
+
+
+def _check_sizes(size_bytes: int, words: WordType, predicted: memoryview | None) -> None:
+    if size_bytes <= 0 or size_bytes % words.size_bytes or size_bytes > MAX_BLOCK_WORDS * words.size_bytes:
+        raise MalformedEncoding(f"{size_bytes} bytes are no block of words of {words.size_bytes} bytes.")
+    if predicted is not None and len(predicted) != size_bytes:
+        raise MalformedEncoding(f"{len(predicted)} bytes are predicted for a block of {size_bytes}.")
+
+
+def _is_equal(plain: memoryview, predicted: memoryview | None) -> bool:
+    if predicted is None:
+        return not np.frombuffer(plain, dtype=np.uint8).any()
+    return bool(
+        np.array_equal(np.frombuffer(plain, dtype=np.uint8), np.frombuffer(predicted, dtype=np.uint8))
+    )
+
+
+# --- which forms are tried ---------------------------------------------------------------------------
+
+_Form = tuple[BlockCodec, Callable[[], bytes]]
+
+
+def _promising(
+    plain: memoryview, words: WordType, predicted: memoryview | None, effort: Effort
+) -> list[_Form]:
+    """The forms that are worth making whole: those that a sample shows to be near the best."""
+    forms = _Forms(plain, words, predicted)
+    made: dict[BlockCodec, Callable[[], bytes]] = {
+        BlockCodec.PLANES: forms.planes,
+        BlockCodec.ALONE: forms.alone,
+    }
+    if predicted is not None:
+        made |= {
+            BlockCodec.RESIDUAL: forms.residual,
+            BlockCodec.XOR_PLANES: forms.xor_planes,
+            BlockCodec.DIFFERENCE_PLANES: forms.difference_planes,
+        }
+    if effort == Effort.THOROUGH or len(plain) <= 2 * _SAMPLES * _SAMPLE_WORDS * words.size_bytes:
+        return list(made.items())
+    expected = forms.expected(
+        _sampled(plain, words), None if predicted is None else _sampled(predicted, words)
+    )
+    near = min(*expected.values(), len(plain)) * _NEAR_ENOUGH
+    return [(codec, made[codec]) for codec, size in expected.items() if size <= near and size < len(plain)]
+
+
+def _sampled(data: memoryview, words: WordType) -> memoryview:
+    """Stretches from all over a block."""
+    count = len(data) // words.size_bytes
+    starts = [(count - _SAMPLE_WORDS) * i // (_SAMPLES - 1) for i in range(_SAMPLES)]
+    size = words.size_bytes
+    return memoryview(b"".join(data[start * size : (start + _SAMPLE_WORDS) * size] for start in starts))
+
+
+class _Forms:
+    """The forms of one block, made when asked for."""
+
+    def __init__(self, plain: memoryview, words: WordType, predicted: memoryview | None) -> None:
+        self._plain = plain
+        self._words = words
+        self._predicted = predicted
+        self._count = len(plain) // words.size_bytes
+        self._level = 1 if words.is_float else 3
+        self._analysed: tuple[NDArray[np.uint8], Tables, int] | None = None
+
+    def expected(self, plain: memoryview, predicted: memoryview | None) -> dict[BlockCodec, int]:
+        """About how many bytes each form takes, from a sample of the block and of what was predicted."""
+        scale = len(self._plain) / len(plain)
+        sample = _Forms(plain, self._words, predicted)
+        sizes = {
+            BlockCodec.PLANES: len(sample.planes()) * scale,
+            BlockCodec.ALONE: planes_bytes(split_planes(plain, self._words), sample._count) * scale,
+        }
+        if predicted is not None:
+            sizes[BlockCodec.XOR_PLANES] = len(sample.xor_planes()) * scale
+            sizes[BlockCodec.DIFFERENCE_PLANES] = len(sample.difference_planes()) * scale
+            sizes[BlockCodec.RESIDUAL] = self.analysed()[2]
+        return {codec: int(size) for codec, size in sizes.items()}
+
+    def planes(self) -> bytes:
+        return compressed(split_planes(self._plain, self._words), self._level)
+
+    def alone(self) -> bytes:
+        return coded_planes(split_planes(self._plain, self._words), self._count)
+
+    def xor_planes(self) -> bytes:
+        flat = _FLAT[self._words.size_bytes]
+        return compressed(split_planes(_xor(self._plain, self._guessed()), flat), self._level)
+
+    def difference_planes(self) -> bytes:
+        size = self._words.size_bytes
+        plain, guessed = unsigned_words(self._plain, size), unsigned_words(self._guessed(), size)
+        folded = residuals(plain, guessed, _shape(self._words)).astype(f"<u{size}")
+        return compressed(split_planes(folded.tobytes(), _FLAT[size]), self._level)
+
+    def residual(self) -> bytes:
+        tokens, tables, _ = self.analysed()
+        shape = _shape(self._words)
+        return coder.encode_residual(
+            tables.document(),
+            tokens,
+            self._plain,
+            self._guessed(),
+            shape.size_bytes,
+            shape.exponent_bits,
+            shape.mantissa_bits,
+        )
+
+    def analysed(self) -> tuple[NDArray[np.uint8], Tables, int]:
+        """Tokens, tables, and how many bytes RESIDUAL takes."""
+        if self._analysed is None:
+            shape = _shape(self._words)
+            kinds = token_count(shape.size_bytes)
+            tokens = np.empty(self._count, dtype=np.uint8)
+            counts = np.zeros((shape.keys, kinds), dtype=np.uint32)
+            coder.analyse(
+                self._plain,
+                self._guessed(),
+                shape.size_bytes,
+                shape.exponent_bits,
+                shape.mantissa_bits,
+                tokens,
+                counts,
+            )
+            tables, bits = plan_tables(counts)
+            raw = int(counts.sum(axis=0, dtype=np.int64) @ RAW_BITS_OF[:kinds].astype(np.int64))
+            self._analysed = tokens, tables, (bits + raw) // 8 + 70
+        return self._analysed
+
+    def _guessed(self) -> memoryview:
+        if self._predicted is None:
+            raise MalformedEncoding("A block is told against a prediction, and there is none.")
+        return self._predicted
+
+
+def _shape(words: WordType) -> WordShape:
+    return WordShape(words.size_bytes, words.exponent_bits, words.mantissa_bits)
+
+
+def _xor(one: memoryview, other: memoryview) -> memoryview:
+    found = np.frombuffer(one, dtype=np.uint8) ^ np.frombuffer(other, dtype=np.uint8)
+    return found.data
+
+
+# --- decoding ----------------------------------------------------------------------------------------
+
+
+def _decoded(
+    codec: int, payload: memoryview, size_bytes: int, words: WordType, predicted: memoryview | None
+) -> memoryview:
+    if codec == BlockCodec.RAW:
+        if len(payload) != size_bytes:
+            raise MalformedEncoding(f"A raw block has {len(payload)} bytes where {size_bytes} belong.")
+        return payload
+    if codec == BlockCodec.EQUAL:
+        if len(payload):
+            raise MalformedEncoding("A block that is as predicted has bytes of its own.")
+        return memoryview(bytes(size_bytes)) if predicted is None else predicted
+    if codec == BlockCodec.PLANES:
+        return join_planes(decompressed(payload, size_bytes), words)
+    if codec == BlockCodec.ALONE:
+        count = size_bytes // words.size_bytes
+        return join_planes(planes_coded(payload, count, words.size_bytes), words)
+    decode = _DECODERS.get(codec)
+    if decode is None:
+        raise MalformedEncoding(f"There is no form of blocks with the number {codec}.")
+    if predicted is None:
+        raise MalformedEncoding("A block is told against a prediction, and there is none.")
+    return decode(payload, words, predicted)
+
+
+def _from_xor(payload: memoryview, words: WordType, predicted: memoryview) -> memoryview:
+    planes = decompressed(payload, len(predicted))
+    return _xor(join_planes(planes, _FLAT[words.size_bytes]), predicted)
+
+
+def _from_difference(payload: memoryview, words: WordType, predicted: memoryview) -> memoryview:
+    size = words.size_bytes
+    folded = join_planes(decompressed(payload, len(predicted)), _FLAT[size])
+    found = restored(unsigned_words(folded, size), unsigned_words(predicted, size), _shape(words))
+    return memoryview(found.astype(f"<u{size}").tobytes())
+
+
+def _from_residual(payload: memoryview, words: WordType, predicted: memoryview) -> memoryview:
+    out = bytearray(len(predicted))
+    decode_residual(payload, predicted, out, words.size_bytes, words.exponent_bits, words.mantissa_bits)
+    return memoryview(out)
+
+
+_DECODERS: dict[int, Callable[[memoryview, WordType, memoryview], memoryview]] = {
+    BlockCodec.XOR_PLANES: _from_xor,
+    BlockCodec.RESIDUAL: _from_residual,
+    BlockCodec.DIFFERENCE_PLANES: _from_difference,
+}

@@ -1,0 +1,107 @@
+"""Finding what was made of one stored tensor: a copy, a cast, a scaled or a pruned one."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allmende.codecs.drafts import Draft, Open
+from allmende.codecs.outputs import Words
+from allmende.codecs.rounding import Numbers, rounded_to
+from allmende.codecs.samples import Sample
+from allmende.codecs.steps import Arithmetic, Load, Mask, Number, Prune, Round, Step
+
+__all__ = ["find_casts", "find_copies", "find_pruned", "find_scaled"]
+
+_FEWEST_ZEROS = 0.02
+_NARROW = ("BF16", "F16", "F8_E4M3", "F8_E5M2")
+
+
+def find_copies(sample: Sample) -> Iterator[Draft]:
+    """Each candidate of the child's own type as it is."""
+    for one in sample.candidates:
+        if one.source.words == sample.child.words:
+            yield Draft([one], (Load(0),), Words(one.source.words))
+
+
+def find_casts(sample: Sample) -> Iterator[Draft]:
+    """Each candidate cast to the child's type, also by way of a narrower one in which its values fit."""
+    values = sample.child_numbers()
+    if values is None:
+        return
+    for one in sample.floats:
+        for chain in through(values, one.source.words, sample.child.dtype):
+            yield Draft([one], (Load(0), *chain), Words(sample.child.dtype))
+
+
+def through(values: Numbers, from_words: str, to_words: str) -> Iterator[tuple[Step, ...]]:
+    """The ways of a cast between two types: straight, and by narrower types in which all of `values` fit."""
+    yield ()
+    for narrow in _NARROW:
+        if narrow in {from_words, to_words}:
+            continue
+        if _same(rounded_to(values, narrow), rounded_to(values, "F32")):
+            yield (Round(narrow),)
+
+
+def _same(left: Numbers, right: Numbers) -> bool:
+    return bool(np.array_equal(left, right, equal_nan=True))
+
+
+def find_scaled(sample: Sample) -> Iterator[Draft]:
+    """Each candidate times one factor, as weight decay leaves what was not trained, or a rescaling."""
+    values = sample.child_numbers()
+    if values is None:
+        return
+    for one in sample.floats:
+        factor = _factor(one.numbers.astype(np.float64), values.astype(np.float64))
+        if factor is None:
+            continue
+        for number in _near(factor, one.numbers):
+            yield Draft([one], (Load(0), number, Arithmetic("mul")), Words(sample.child.dtype))
+        if one.numbers.dtype == np.float32:
+            exact = (Load(0), Round("F64"), Number(factor, "F64"), Arithmetic("mul"))
+            yield Draft([one], exact, Words(sample.child.dtype))
+
+
+def _factor(parent: NDArray[np.float64], child: NDArray[np.float64]) -> float | None:
+    """The factor in the middle, if the child's values are about so many times the parent's."""
+    with np.errstate(all="ignore"):
+        ratio = child / parent
+    ratio = ratio[np.isfinite(ratio) & (ratio != 0)]
+    if ratio.size < 16:
+        return None
+    below, middle, above = np.quantile(ratio, (0.25, 0.5, 0.75))
+    if middle == 1.0 or above - below > 2 * abs(middle - 1):
+        return None
+    # The mean of the middle half has far less noise of rounding than a single ratio.
+    found = float(ratio[(ratio >= below) & (ratio <= above)].mean())
+    return found if np.isfinite(found) and found != 1.0 else None
+
+
+def _near(factor: float, numbers: Numbers) -> Iterator[Number]:
+    if numbers.dtype == np.float64:
+        yield Number(factor, "F64")
+        return
+    single = np.float32(factor)
+    for other in (np.nextafter(single, np.float32(0)), single, np.nextafter(single, np.float32(np.inf))):
+        if np.isfinite(other):
+            yield Number(float(other))
+
+
+def find_pruned(sample: Sample) -> Iterator[Draft]:
+    """Each candidate with its smallest values zeroed, or with zeros where only a mask can tell."""
+    values = sample.child_numbers()
+    if values is None or float(np.mean(values == 0)) < _FEWEST_ZEROS:
+        return
+    output = Words(sample.child.dtype)
+    for one in sample.floats:
+        cut = (values == 0) & (one.numbers != 0)
+        if float(cut.mean()) < _FEWEST_ZEROS:
+            continue
+        size = np.abs(one.numbers)
+        largest_cut, smallest_kept = float(size[cut].max()), float(size[values != 0].min(initial=np.inf))
+        if largest_cut <= smallest_kept:
+            yield Draft([one], (Load(0), Prune(largest_cut)), output, Open.LIMIT)
+        else:
+            yield Draft([one], (Load(0), Mask()), output, Open.MASK)

@@ -1,0 +1,132 @@
+"""Byte planes: the first bytes of all words, then the second, and so on; compressed singly or together.
+
+Words of floats are turned left by one bit before they are split, so that their exponent is a byte of its own
+(for BF16 and F32) and the sign joins the mantissa, which nothing compresses.
+"""
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from allmende.codecs.errors import MalformedEncoding
+from allmende.codecs.rans import coder, decode_plane
+from allmende.codecs.rans_tables import entropy_bits, plan_tables
+from allmende.codecs.word_types import WordType
+
+__all__ = [
+    "coded_planes",
+    "compressed",
+    "decompressed",
+    "join_planes",
+    "planes_bytes",
+    "planes_coded",
+    "split_planes",
+]
+
+_RAW, _CONSTANT, _CODED = range(3)
+_HEAD_BYTES = 5
+
+
+def split_planes(plain: memoryview | bytes, words: WordType) -> memoryview:
+    """The planes of whole words, lowest bytes first; as many bytes as before."""
+    out = bytearray(len(plain))
+    coder.split(plain, out, words.size_bytes, int(words.is_float))
+    return memoryview(out)
+
+
+def join_planes(planes: memoryview | bytes, words: WordType) -> memoryview:
+    """The reverse of `split_planes`."""
+    out = bytearray(len(planes))
+    coder.join(planes, out, words.size_bytes, int(words.is_float))
+    return memoryview(out)
+
+
+def compressed(data: memoryview | bytes, level: int) -> bytes:
+    """A zstd frame that says how long its content is."""
+    return zstandard.ZstdCompressor(level=level).compress(data)
+
+
+def decompressed(frame: memoryview | bytes, size_bytes: int) -> memoryview:
+    """The content of a zstd frame that has to be this long. Raises MalformedEncoding.
+
+    The length that the frame claims is compared before anything is allocated.
+    """
+    try:
+        claimed = zstandard.get_frame_parameters(frame).content_size
+        if claimed != size_bytes:
+            raise MalformedEncoding(f"A frame claims {claimed} bytes where {size_bytes} belong.")
+        content = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+    except zstandard.ZstdError as wrong:
+        raise MalformedEncoding("A frame cannot be decompressed.") from wrong
+    if len(content) != size_bytes:
+        raise MalformedEncoding(f"A frame holds {len(content)} bytes where {size_bytes} belong.")
+    return memoryview(content)
+
+
+def coded_planes(planes: memoryview, count: int) -> bytes:
+    """Each plane of `count` bytes in the shortest of three forms: raw, one byte for all, entropy coded.
+
+    Stored as u8 form, u32 length and the bytes, plane after plane.
+    """
+    written: list[bytes | memoryview] = []
+    for first in range(0, len(planes), count):
+        plane = planes[first : first + count]
+        form, data = _coded(plane)
+        written += (bytes([form]), len(data).to_bytes(4, "little"), data)
+    return b"".join(written)
+
+
+def planes_coded(payload: memoryview, count: int, number: int) -> memoryview:
+    """The reverse of `coded_planes`, for that `number` of planes. Raises MalformedEncoding."""
+    out, at = memoryview(bytearray(count * number)), 0
+    for first in range(0, len(out), count):
+        head = payload[at : at + _HEAD_BYTES]
+        if len(head) != _HEAD_BYTES:
+            raise MalformedEncoding("A plane breaks off.")
+        at += _HEAD_BYTES
+        size = int.from_bytes(head[1:], "little")
+        data = payload[at : at + size]
+        if len(data) != size:
+            raise MalformedEncoding("A plane breaks off.")
+        at += size
+        _decode(head[0], data, out[first : first + count])
+    if at != len(payload):
+        raise MalformedEncoding("A block has bytes after its planes.")
+    return out
+
+
+def planes_bytes(planes: memoryview, count: int) -> int:
+    """About how many bytes `coded_planes` would take."""
+    sizes = (
+        entropy_bits(_counts(planes[first : first + count])) / 8 for first in range(0, len(planes), count)
+    )
+    return int(sum(min(count, size + 200) for size in sizes))
+
+
+def _counts(plane: memoryview) -> NDArray[np.uint32]:
+    counts = np.zeros(256, dtype=np.uint32)
+    coder.histogram(plane, counts)
+    return counts
+
+
+def _coded(plane: memoryview) -> tuple[int, bytes | memoryview]:
+    counts = _counts(plane)
+    if np.count_nonzero(counts) == 1:
+        return _CONSTANT, plane[:1]
+    if entropy_bits(counts) < 8 * 0.99 * len(plane):
+        tables, _ = plan_tables(counts[np.newaxis])
+        coded = coder.encode_plane(tables.document(), plane)
+        if len(coded) < len(plane):
+            return _CODED, coded
+    return _RAW, plane
+
+
+def _decode(form: int, data: memoryview, out: memoryview) -> None:
+    if form == _CODED:
+        decode_plane(data, out)
+    elif form == _RAW and len(data) == len(out):
+        out[:] = data
+    elif form == _CONSTANT and len(data) == 1:
+        out[:] = bytes(data) * len(out)
+    else:
+        raise MalformedEncoding("A plane has a form that there is not, or the wrong length.")

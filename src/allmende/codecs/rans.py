@@ -1,0 +1,118 @@
+"""The coder in use: the C extension where it was built, and numpy elsewhere. Both give the same bytes."""
+
+from types import ModuleType
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allmende.codecs import rans_numpy
+from allmende.codecs.errors import MalformedEncoding
+
+try:
+    from allmende.codecs import _coder as _compiled
+except ImportError:  # no compiler was there when the package was installed
+    _compiled_module: ModuleType | None = None
+else:
+    _compiled_module = _compiled
+
+__all__ = ["Coder", "coder", "coder_name", "decode_plane", "decode_residual"]
+
+Bytes = bytes | bytearray | memoryview
+
+
+class Coder(Protocol):
+    """What both coders can do; rans_numpy says more of each function."""
+
+    def analyse(
+        self,
+        plain: Bytes,
+        predicted: Bytes,
+        size_bytes: int,
+        exponent_bits: int,
+        mantissa_bits: int,
+        tokens: NDArray[np.uint8],
+        counts: NDArray[np.uint32],
+        /,
+    ) -> None:
+        """Tokens of words, and how often each comes with each key."""
+        ...
+
+    def encode_residual(
+        self,
+        head: bytes,
+        tokens: NDArray[np.uint8],
+        plain: Bytes,
+        predicted: Bytes,
+        size_bytes: int,
+        exponent_bits: int,
+        mantissa_bits: int,
+        /,
+    ) -> bytes:
+        """A payload of words against predicted ones."""
+        ...
+
+    def decode_residual(
+        self,
+        payload: Bytes,
+        predicted: Bytes,
+        out: bytearray | memoryview,
+        size_bytes: int,
+        exponent_bits: int,
+        mantissa_bits: int,
+        /,
+    ) -> None:
+        """The words of a payload."""
+        ...
+
+    def encode_plane(self, head: bytes, plane: Bytes, /) -> bytes:
+        """A payload of a byte plane."""
+        ...
+
+    def decode_plane(self, payload: Bytes, out: bytearray | memoryview, /) -> None:
+        """The bytes of a payload."""
+        ...
+
+    def split(self, plain: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int, /) -> None:
+        """Byte planes of words."""
+        ...
+
+    def join(self, planes: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int, /) -> None:
+        """Words of byte planes."""
+        ...
+
+    def histogram(self, data: Bytes, counts: NDArray[np.uint32], /) -> None:
+        """How often each byte comes."""
+        ...
+
+
+coder = cast(Coder, _compiled_module or rans_numpy)
+"""The one that this process uses."""
+
+
+def coder_name() -> str:
+    """`C` or `numpy`: which coder this process uses."""
+    return "C" if _compiled_module else "numpy"
+
+
+def decode_residual(
+    payload: Bytes,
+    predicted: Bytes,
+    out: bytearray | memoryview,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+) -> None:
+    """Fill `out` with the words of a payload. Raises MalformedEncoding, whichever coder is in use."""
+    try:
+        coder.decode_residual(payload, predicted, out, size_bytes, exponent_bits, mantissa_bits)
+    except ValueError as wrong:
+        raise MalformedEncoding("The residuals of a block are malformed.") from wrong
+
+
+def decode_plane(payload: Bytes, out: bytearray | memoryview) -> None:
+    """Fill `out` with the bytes of a plane. Raises MalformedEncoding, whichever coder is in use."""
+    try:
+        coder.decode_plane(payload, out)
+    except ValueError as wrong:
+        raise MalformedEncoding("A plane of a block is malformed.") from wrong

@@ -1,0 +1,231 @@
+"""The coder of blocks in numpy: what the C extension does, for machines where it could not be built.
+
+It is the norm of the format: a stream of tokens is stored as its tables; u32 number of u16 units; 32 states
+of u32; the units. Word i is in lane i % 32. A state is decoded by `x = frequency * (x >> 11) + slot - start`
+and takes one unit when it falls below 65536, lanes in their order; after the last token every state is 65536
+and no unit is left. Residuals add the raw bits of all words in their order, lowest bits first, the last byte
+filled with zeros.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allmende.codecs.errors import MalformedEncoding
+from allmende.codecs.rans_tables import SCALE, SCALE_BITS, Tables, read_tables
+from allmende.codecs.rans_tokens import (
+    FIRST_OF,
+    RAW_BITS_OF,
+    WordShape,
+    keys_of,
+    residuals,
+    restored,
+    token_count,
+    tokens_of,
+    unsigned_words,
+)
+
+__all__ = [
+    "analyse",
+    "decode_plane",
+    "decode_residual",
+    "encode_plane",
+    "encode_residual",
+    "histogram",
+    "join",
+    "split",
+]
+
+_LANES = 32
+_LOW_STATE = 1 << 16
+_HEAD_BYTES = 4 + 4 * _LANES
+
+Bytes = bytes | bytearray | memoryview
+
+
+def analyse(
+    plain: Bytes,
+    predicted: Bytes,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+    tokens: NDArray[np.uint8],
+    counts: NDArray[np.uint32],
+) -> None:
+    """Fill `tokens` with the token of each word, and add them up in `counts`, keys x tokens."""
+    shape = WordShape(size_bytes, exponent_bits, mantissa_bits)
+    words, guesses = unsigned_words(plain, size_bytes), unsigned_words(predicted, size_bytes)
+    tokens[:] = tokens_of(residuals(words, guesses, shape))
+    kinds = token_count(size_bytes)
+    places = keys_of(guesses, shape).astype(np.int64) * kinds + tokens
+    counts += np.bincount(places, minlength=counts.size).astype(np.uint32).reshape(counts.shape)
+
+
+def encode_residual(
+    head: bytes,
+    tokens: NDArray[np.uint8],
+    plain: Bytes,
+    predicted: Bytes,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+) -> bytes:
+    """The payload of words whose `tokens` were found by `analyse`, with the tables in `head`."""
+    shape = WordShape(size_bytes, exponent_bits, mantissa_bits)
+    words, guesses = unsigned_words(plain, size_bytes), unsigned_words(predicted, size_bytes)
+    tables, _ = read_tables(memoryview(head), shape.keys, token_count(size_bytes))
+    contexts = tables.context_of(shape.keys)[keys_of(guesses, shape)]
+    raw = _packed(residuals(words, guesses, shape) >> np.uint64(1), RAW_BITS_OF[tokens])
+    return head + _encode_tokens(tokens, contexts, tables) + raw
+
+
+def decode_residual(
+    payload: Bytes,
+    predicted: Bytes,
+    out: bytearray | memoryview,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+) -> None:
+    """Fill `out` with the words of a payload. Raises MalformedEncoding."""
+    shape = WordShape(size_bytes, exponent_bits, mantissa_bits)
+    data, guesses = memoryview(payload), unsigned_words(predicted, size_bytes)
+    tables, used = read_tables(data, shape.keys, token_count(size_bytes))
+    contexts = tables.context_of(shape.keys)[keys_of(guesses, shape)]
+    tokens, body = _decode_tokens(data[used:], contexts, tables)
+    lengths = RAW_BITS_OF[tokens]
+    raw, raw_bits = data[used + body :], int(lengths.sum(dtype=np.int64))
+    if (raw_bits + 7) // 8 != len(raw) or (raw_bits & 7 and raw[-1] >> (raw_bits & 7)):
+        raise MalformedEncoding("The raw bits of a block are not as many as its tokens say.")
+    zigzag = FIRST_OF[tokens] | _unpacked(raw, lengths) << np.uint64(1)
+    words = restored(zigzag, guesses, shape).astype(f"<u{size_bytes}")
+    memoryview(out).cast("B")[:] = words.data.cast("B")
+
+
+def encode_plane(head: bytes, plane: Bytes) -> bytes:
+    """The payload of a byte plane, whose bytes are its tokens, with the table in `head`."""
+    tables, _ = read_tables(memoryview(head), 1, 256)
+    tokens = np.frombuffer(plane, dtype=np.uint8)
+    return head + _encode_tokens(tokens, np.zeros(len(tokens), dtype=np.uint8), tables)
+
+
+def decode_plane(payload: Bytes, out: bytearray | memoryview) -> None:
+    """Fill `out` with the bytes of a plane. Raises MalformedEncoding."""
+    data = memoryview(payload)
+    tables, used = read_tables(data, 1, 256)
+    tokens, body = _decode_tokens(data[used:], np.zeros(len(out), dtype=np.uint8), tables)
+    if used + body != len(data):
+        raise MalformedEncoding("A plane has bytes after its end.")
+    memoryview(out).cast("B")[:] = tokens.data.cast("B")
+
+
+def split(plain: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int) -> None:
+    """Byte i of every word into plane i; with `turn`, words are first turned left by one bit."""
+    words = np.frombuffer(plain, dtype=f"<u{size_bytes}")
+    if turn:
+        words = (words << 1 | words >> (8 * size_bytes - 1)).astype(f"<u{size_bytes}")
+    np.frombuffer(out, dtype=np.uint8).reshape(size_bytes, -1)[:] = (
+        words.view(np.uint8).reshape(-1, size_bytes).T
+    )
+
+
+def join(planes: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int) -> None:
+    """The reverse of `split`."""
+    bytes_of = np.ascontiguousarray(np.frombuffer(planes, dtype=np.uint8).reshape(size_bytes, -1).T)
+    words = bytes_of.view(f"<u{size_bytes}").reshape(-1)
+    if turn:
+        words = words >> 1 | words << (8 * size_bytes - 1)
+    np.frombuffer(out, dtype=f"<u{size_bytes}")[:] = words
+
+
+def histogram(data: Bytes, counts: NDArray[np.uint32]) -> None:
+    """Add up in `counts` how often each byte comes."""
+    counts += np.bincount(np.frombuffer(data, dtype=np.uint8), minlength=256).astype(np.uint32)
+
+
+def _encode_tokens(tokens: NDArray[np.uint8], contexts: NDArray[np.uint8], tables: Tables) -> bytes:
+    frequencies = tables.frequencies.astype(np.uint64)
+    starts = np.cumsum(frequencies, axis=1, dtype=np.uint64) - frequencies
+    frequency, start = frequencies[contexts, tokens], starts[contexts, tokens]
+    if len(frequency) and not frequency.all():
+        raise ValueError("a token without a frequency")
+    states, units = np.full(_LANES, _LOW_STATE, dtype=np.uint64), []
+    for first in range(_LANES * ((len(tokens) - 1) // _LANES), -1, -_LANES):
+        some = frequency[first : first + _LANES]
+        x = states[: len(some)]
+        full = x >= some << np.uint64(32 - SCALE_BITS)
+        units.append(x[full].astype("<u2"))
+        x = np.where(full, x >> np.uint64(16), x)
+        states[: len(some)] = (x // some << np.uint64(SCALE_BITS)) + x % some + start[first : first + _LANES]
+    stream = np.concatenate(units[::-1]) if units else np.zeros(0, dtype="<u2")
+    return len(stream).to_bytes(4, "little") + states.astype("<u4").tobytes() + stream.tobytes()
+
+
+def _decode_tokens(
+    data: memoryview, contexts: NDArray[np.uint8], tables: Tables
+) -> tuple[NDArray[np.uint8], int]:
+    """As many tokens as there are contexts, and the bytes that they took."""
+    if (
+        len(data) < _HEAD_BYTES
+        or (count := int.from_bytes(data[:4], "little")) > (len(data) - _HEAD_BYTES) // 2
+    ):
+        raise MalformedEncoding("The tokens of a block break off.")
+    states = np.frombuffer(data[4:_HEAD_BYTES], dtype="<u4").astype(np.uint64)
+    if (states < _LOW_STATE).any():
+        raise MalformedEncoding("A state of a block is out of its range.")
+    units = np.frombuffer(data[_HEAD_BYTES : _HEAD_BYTES + 2 * count], dtype="<u2").astype(np.uint64)
+    token_at, frequency_at, beyond_at = _slots(tables)
+    offsets = contexts.astype(np.int64) << SCALE_BITS
+    tokens, at = np.empty(len(contexts), dtype=np.uint8), 0
+    for first in range(0, len(contexts), _LANES):
+        offset = offsets[first : first + _LANES]
+        x = states[: len(offset)]
+        slots = offset | (x & np.uint64(SCALE - 1)).astype(np.int64)
+        tokens[first : first + _LANES] = token_at[slots]
+        x = frequency_at[slots] * (x >> np.uint64(SCALE_BITS)) + beyond_at[slots]
+        low = np.flatnonzero(x < _LOW_STATE)
+        if at + len(low) > count:
+            raise MalformedEncoding("The units of a block run out.")
+        x[low] = x[low] << np.uint64(16) | units[at : at + len(low)]
+        states[: len(offset)], at = x, at + len(low)
+    if at != count or (states != _LOW_STATE).any():
+        raise MalformedEncoding("The tokens of a block do not end where they should.")
+    return tokens, _HEAD_BYTES + 2 * count
+
+
+def _slots(tables: Tables) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64]]:
+    """Of every slot of every context: its token, the token's frequency, its place among the token's slots."""
+    rows, kinds = tables.frequencies.shape
+    repeats = tables.frequencies.reshape(-1).astype(np.int64)
+    token_at = np.repeat(np.tile(np.arange(kinds), rows), repeats).astype(np.uint8)
+    beyond = np.arange(rows * SCALE) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    return token_at, np.repeat(repeats, repeats).astype(np.uint64), beyond.astype(np.uint64)
+
+
+def _packed(values: NDArray[np.uint64], lengths: NDArray[np.uint8]) -> bytes:
+    """The lowest bits of the values, as many as `lengths` says, one after another."""
+    some = np.flatnonzero(lengths)
+    values, counts = values[some], lengths[some].astype(np.int64)
+    ends = np.cumsum(counts)
+    out = np.zeros((int(ends[-1]) + 7) // 8 * 8 if len(ends) else 0, dtype=np.uint8)
+    for bit in range(int(counts.max()) if len(counts) else 0):
+        has = counts > bit
+        out[(ends - counts)[has] + bit] = (values[has] >> np.uint64(bit)).astype(np.uint8) & 1
+    return np.packbits(out, bitorder="little").tobytes()
+
+
+def _unpacked(raw: memoryview, lengths: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """The reverse of `_packed`."""
+    counts = lengths.astype(np.int64)
+    starts = np.cumsum(counts) - counts
+    padded = np.frombuffer(bytes(raw) + bytes(9), dtype=np.uint8)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 8)
+    values = np.zeros(len(counts), dtype=np.uint64)
+    for done in (0, 32):
+        wanted = np.clip(counts - done, 0, 32)
+        has = np.flatnonzero(wanted)
+        places = starts[has] + done
+        window = np.ascontiguousarray(windows[places >> 3]).view("<u8").reshape(-1).astype(np.uint64)
+        taken = window >> (places & 7).astype(np.uint64)
+        mask = (np.uint64(1) << wanted[has].astype(np.uint64)) - np.uint64(1)
+        values[has] |= (taken & mask) << np.uint64(done)
+    return values

@@ -1,0 +1,151 @@
+"""Tables of the entropy coder: which keys share a context, how often each token comes in it, and their bytes.
+
+A context is a run of keys (exponents, for floats). Frequencies of a context sum to SCALE. Stored tables: u8
+number of contexts; u16 first key of each but the first; per context a bitmap of its tokens (lowest bit first)
+and, in the order of tokens, their frequencies, one byte below 128 and else two; the last is what remains.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allmende.codecs.errors import MalformedEncoding
+
+__all__ = ["MAX_CONTEXTS", "SCALE", "SCALE_BITS", "Tables", "entropy_bits", "plan_tables", "read_tables"]
+
+SCALE_BITS = 11
+SCALE = 1 << SCALE_BITS
+MAX_CONTEXTS = 16
+_MOST_GROUPS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """`first_keys[i]` is the lowest key of context i, 0 for the first; `frequencies`: contexts x tokens."""
+
+    first_keys: tuple[int, ...]
+    frequencies: NDArray[np.uint32]
+
+    def document(self) -> bytes:
+        """The bytes of these tables, as the module says."""
+        written = bytearray([len(self.first_keys)])
+        written += np.array(self.first_keys[1:], dtype="<u2").tobytes()
+        for row in self.frequencies:
+            written += np.packbits(row > 0, bitorder="little").tobytes()
+            for frequency in row[np.flatnonzero(row)][:-1].tolist():
+                written += (
+                    bytes([frequency]) if frequency < 128 else bytes([frequency & 127 | 128, frequency >> 7])
+                )
+        return bytes(written)
+
+    def context_of(self, keys: int) -> NDArray[np.uint8]:
+        """The context of each key."""
+        return (np.searchsorted(self.first_keys, np.arange(keys), side="right") - 1).astype(np.uint8)
+
+
+def plan_tables(counts: NDArray[np.uint32]) -> tuple[Tables, int]:
+    """Contexts and frequencies that suit `counts` (keys x tokens, not all 0), and the bits they cost.
+
+    The bits are those of the tables and of the tokens, without raw bits. Neighbouring keys are joined as long
+    as a table saved is worth more than what the tokens then cost.
+    """
+    keys, rows = _groups(counts)
+    costs = _costs(np.array(rows)).tolist()
+    joined = _costs(np.array(rows[:-1]) + np.array(rows[1:])).tolist() if len(rows) > 1 else []
+    while len(rows) > 1:
+        gains = [costs[i] + costs[i + 1] - joined[i] for i in range(len(joined))]
+        best = max(range(len(gains)), key=gains.__getitem__)
+        if gains[best] <= 0 and len(rows) <= MAX_CONTEXTS:
+            break
+        rows[best], costs[best] = rows[best] + rows[best + 1], joined[best]
+        del rows[best + 1], costs[best + 1], keys[best + 1], joined[best]
+        pairs = [i for i in (best - 1, best) if 0 <= i < len(joined)]
+        if pairs:
+            again = _costs(np.array([rows[i] + rows[i + 1] for i in pairs])).tolist()
+            for i, cost in zip(pairs, again, strict=True):
+                joined[i] = cost
+    frequencies = np.stack([_frequencies(row) for row in rows])
+    return Tables((0, *keys[1:]), frequencies), int(sum(costs))
+
+
+def _groups(counts: NDArray[np.uint32]) -> tuple[list[int], list[NDArray[np.float64]]]:
+    """First keys and counts of runs of keys to begin with: rare keys are in one with their neighbours."""
+    sums = np.add.reduce(counts, axis=1, dtype=np.int64)
+    firsts = np.flatnonzero(sums)
+    totals = np.cumsum(sums[firsts])
+    numbers = (totals - 1) * _MOST_GROUPS // totals[-1]
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    return firsts[starts].tolist(), list(np.add.reduceat(counts[firsts].astype(np.float64), starts, axis=0))
+
+
+def entropy_bits(counts: NDArray[np.uint32]) -> float:
+    """Bits that tokens with these counts cost at best, without a table."""
+    return float(_entropies(counts[np.newaxis].astype(np.float64))[0])
+
+
+def _entropies(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    totals = np.add.reduce(rows, axis=1)
+    parts = np.add.reduce(rows * np.log2(np.maximum(rows, 1)), axis=1)
+    return np.asarray(totals * np.log2(np.maximum(totals, 1)) - parts)
+
+
+def _costs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bits of each row's tokens and of its table."""
+    used = np.add.reduce(rows > 0, axis=1, dtype=np.int64)
+    return np.asarray(_entropies(rows) + rows.shape[1] + 10 * used + 16)
+
+
+def _frequencies(row: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Frequencies that sum to SCALE and are at least 1 for what comes at all."""
+    scaled = np.floor(row * (SCALE / row.sum()) + 0.5).astype(np.int64)
+    scaled[(row > 0) & (scaled == 0)] = 1
+    while missing := SCALE - int(scaled.sum()):
+        largest = int(scaled.argmax())
+        scaled[largest] += max(missing, -(int(scaled[largest]) // 2))
+    return np.asarray(scaled, dtype=np.uint32)
+
+
+def read_tables(data: memoryview, keys: int, tokens: int) -> tuple[Tables, int]:
+    """Tables from the start of `data`, and how many bytes they take. Raises MalformedEncoding."""
+    reader = _Bytes(data)
+    contexts = reader.take(1)[0]
+    if not 1 <= contexts <= MAX_CONTEXTS:
+        raise MalformedEncoding(f"A block has {contexts} contexts; it may have 1 to {MAX_CONTEXTS}.")
+    firsts = (0, *np.frombuffer(reader.take(2 * (contexts - 1)), dtype="<u2").tolist())
+    if any(later <= earlier for earlier, later in pairwise(firsts)) or firsts[-1] >= keys:
+        raise MalformedEncoding("The contexts of a block are not in order.")
+    frequencies = np.zeros((contexts, tokens), dtype=np.uint32)
+    for row in frequencies:
+        bitmap = np.frombuffer(reader.take(tokens // 8), dtype=np.uint8)
+        used = np.flatnonzero(np.unpackbits(bitmap, bitorder="little"))
+        if not len(used):
+            raise MalformedEncoding("A context of a block has no tokens.")
+        row[used[:-1]] = [reader.frequency() for _ in range(len(used) - 1)]
+        if (rest := SCALE - int(row.sum())) < 1:
+            raise MalformedEncoding("The frequencies of a block are too large.")
+        row[used[-1]] = rest
+    return Tables(firsts, frequencies), reader.at
+
+
+class _Bytes:
+    """Takes bytes from the front, and never more than there are."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self.at = 0
+
+    def take(self, count: int) -> memoryview:
+        taken = self._data[self.at : self.at + count]
+        if len(taken) != count:
+            raise MalformedEncoding("The tables of a block break off.")
+        self.at += count
+        return taken
+
+    def frequency(self) -> int:
+        low = self.take(1)[0]
+        value = low if low < 128 else (low & 127) | self.take(1)[0] << 7
+        if not 1 <= value < SCALE or (low >= 128 and value < 128):
+            raise MalformedEncoding("A frequency of a block is out of its range.")
+        return value

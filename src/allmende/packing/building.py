@@ -1,0 +1,259 @@
+"""Building a recipe: what is new of a file goes onto the shelf, and counts when the whole was read back.
+
+The file is read three times: to name its objects, to encode those that are new, and in the end only what was
+written, whose SHA-256 has to be that of the file.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from blake3 import blake3
+
+from allmende.codecs import (
+    DamagedObject,
+    Literal,
+    ObjectId,
+    ObjectMissing,
+    Piece,
+    Plain,
+    Recipe,
+    Segment,
+    Stretch,
+    word_type,
+    write_encoding,
+)
+from allmende.ids import Sha256
+from allmende.packing.bases import Base, open_base
+from allmende.packing.choosing import Chooser
+from allmende.packing.cutting import SMALL_BYTES, Cut, PlacedBytes, cut, other_bytes, plain_of
+from allmende.packing.layout import tensors_in
+from allmende.packing.reading import ObjectOpener, RecipeReader
+from allmende.packing.shelf import Intake, Shelf
+from allmende.weights import Place
+from allmende.xorbs import Chunker, chunk_hash
+
+__all__ = ["build"]
+
+_BLOCK_BYTES = 4 * 1024 * 1024
+_RUN_BYTES = 8 * 1024 * 1024
+_MOST_BASES = 8
+_BETTER = 0.95
+"""An object that is there is stored anew only for a form that is at least this much smaller."""
+
+Progress = Callable[[int], None]
+
+
+def _nothing() -> None:
+    pass
+
+
+def _unheard(_done: int) -> None:
+    pass
+
+
+@dataclass
+class _Parts:
+    """What a recipe is put together from, while it is not known yet in which order."""
+
+    objects: dict[ObjectId, int] = field(default_factory=dict)
+    stretches: list[tuple[int, ObjectId, int, int]] = field(default_factory=list)
+
+    def add(self, file_start: int, object_id: ObjectId, start: int, size: int) -> None:
+        """Bytes of the file are these bytes of an object."""
+        self.objects.setdefault(object_id, len(self.objects))
+        self.stretches.append((file_start, object_id, start, size))
+
+
+class _Building:
+    def __init__(
+        self,
+        place: Place,
+        shelf: Shelf,
+        intake: Intake,
+        bases: Sequence[Base],
+        progress: Progress,
+        checkpoint: Callable[[], None],
+    ) -> None:
+        self.place = place
+        self.shelf = shelf
+        self.intake = intake
+        self.opener = ObjectOpener(intake, shelf.report_damage)
+        self.chooser = Chooser(shelf, bases, self.opener)
+        self.parts = _Parts()
+        self.written: set[ObjectId] = set()
+        self._progress = progress
+        self._checkpoint = checkpoint
+        self._done = 0
+
+    def advance(self, size: int) -> None:
+        """So many bytes more of the file are done."""
+        self._checkpoint()
+        self._done += size
+        self._progress(self._done)
+
+
+def build(
+    place: Place,
+    shelf: Shelf,
+    sha256: Sha256,
+    bases: Sequence[Sequence[Recipe]] = (),
+    *,
+    improve: bool = False,
+    progress: Progress = _unheard,
+    checkpoint: Callable[[], None] = _nothing,
+) -> Recipe:
+    """Store a file as a recipe, on stored models (each of one or several files) as bases, best guess first.
+
+    `progress` hears how many bytes of the file are done; what `checkpoint` raises between blocks ends the
+    work and leaves nothing. With `improve`, objects that are there already get a smaller form where one is
+    found. Raises DamagedObject when what was written does not give the SHA-256, and what the shelf raises.
+    """
+    intake = shelf.intake()
+    try:
+        building = _Building(place, shelf, intake, _opened(shelf, bases), progress, checkpoint)
+        tensors = tensors_in(place)
+        _store_tensors(building, cut(tensors), improve=improve)
+        for start, size in other_bytes(place.size_bytes, tensors):
+            if size >= SMALL_BYTES:
+                _store_others(building, start, size)
+        recipe = _recipe(building, sha256)
+        _read_back(recipe, building.opener, checkpoint)
+        intake.commit(recipe)
+    finally:
+        intake.discard()
+    return recipe
+
+
+def _opened(shelf: Shelf, bases: Sequence[Sequence[Recipe]]) -> list[Base]:
+    found: list[Base] = []
+    for number, recipes in enumerate(bases[:_MOST_BASES]):
+        try:
+            found.append(open_base(recipes, shelf, str(number)))
+        except (DamagedObject, ObjectMissing):
+            continue  # it is of no use as a base; what is wrong with it was told to the shelf
+    return found
+
+
+# --- tensors -----------------------------------------------------------------------------------------------
+
+
+def _store_tensors(building: _Building, cuts: Sequence[Cut], *, improve: bool) -> None:
+    named = [(one, plain_of(building.place, one)) for one in cuts]
+    ids = [_name_of(building, plain) for _, plain in named]
+    there = building.shelf.find(ids)
+    for (one, plain), object_id in zip(named, ids, strict=True):
+        known = there.get(object_id)
+        if object_id not in building.written and (known is None or (improve and not known.is_base)):
+            encoded = building.chooser.encode(one, plain, object_id, known=known is not None)
+            if known is None or encoded.size_bytes <= _BETTER * known.stored_bytes:
+                building.intake.add(encoded)
+                building.written.add(object_id)
+        start = 0
+        for member in one.members:
+            building.parts.add(member.file_start, object_id, start, member.size_bytes)
+            start += member.size_bytes
+        building.advance(one.size_bytes)
+
+
+def _name_of(building: _Building, plain: Plain) -> ObjectId:
+    name = blake3()
+    for start in range(0, plain.size_bytes, _BLOCK_BYTES):
+        building.advance(0)
+        name.update(plain.read_at(start, min(_BLOCK_BYTES, plain.size_bytes - start)))
+    return ObjectId(name.hexdigest())
+
+
+# --- other bytes -------------------------------------------------------------------------------------------
+
+
+def _store_others(building: _Building, start: int, size: int) -> None:
+    """Chunks that lie somewhere already are named there; runs of new ones become objects."""
+    run: list[tuple[bytes, int]] = []
+    run_start = at = start
+    for batch in _batches(_chunks(building, start, size)):
+        known = building.shelf.find_chunks({name for name, _ in batch})
+        for name, length in batch:
+            piece = known.get(name)
+            if piece is not None and piece.object_id is not None and piece.size_bytes == length:
+                _store_run(building, run_start, run)
+                building.parts.add(at, piece.object_id, piece.start, length)
+                run, run_start = [], at + length
+            else:
+                run.append((name, length))
+            at += length
+            if at - run_start >= _RUN_BYTES:
+                _store_run(building, run_start, run)
+                run, run_start = [], at
+    _store_run(building, run_start, run)
+
+
+def _store_run(building: _Building, start: int, run: Sequence[tuple[bytes, int]]) -> None:
+    size = sum(length for _, length in run)
+    if not size:
+        return
+    plain = PlacedBytes(building.place, [(start, size)])
+    object_id = _name_of(building, plain)
+    if object_id not in building.written and object_id not in building.shelf.find([object_id]):
+        building.intake.add(write_encoding(plain, word_type("U8"), None, building.opener))
+        building.written.add(object_id)
+    places: dict[bytes, Piece] = {}
+    at = 0
+    for name, length in run:
+        places[name] = Piece(object_id, at, length)
+        at += length
+    building.intake.add_chunks(places)
+    building.parts.add(start, object_id, 0, size)
+
+
+def _chunks(building: _Building, start: int, size: int) -> Iterator[tuple[bytes, int]]:
+    chunker = Chunker()
+    for at in range(start, start + size, _BLOCK_BYTES):
+        count = min(_BLOCK_BYTES, start + size - at)
+        for chunk in chunker.feed(building.place.read_at(at, count)):
+            yield chunk_hash(chunk), len(chunk)
+        building.advance(count)
+    for chunk in chunker.finish():
+        yield chunk_hash(chunk), len(chunk)
+
+
+def _batches(chunks: Iterator[tuple[bytes, int]]) -> Iterator[list[tuple[bytes, int]]]:
+    batch: list[tuple[bytes, int]] = []
+    for chunk in chunks:
+        batch.append(chunk)
+        if len(batch) == 500:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+# --- the whole ---------------------------------------------------------------------------------------------
+
+
+def _recipe(building: _Building, sha256: Sha256) -> Recipe:
+    """All stretches in the order of the file, and the bytes between them."""
+    parts, place = building.parts, building.place
+    segments: list[Segment] = []
+    literals = bytearray()
+    end = 0
+    for file_start, object_id, start, size in sorted(parts.stretches):
+        if file_start > end:
+            segments.append(Literal(file_start - end))
+            literals += place.read_at(end, file_start - end)
+        segments.append(Stretch(parts.objects[object_id], start, size))
+        end = file_start + size
+    if place.size_bytes > end:
+        segments.append(Literal(place.size_bytes - end))
+        literals += place.read_at(end, place.size_bytes - end)
+    return Recipe(sha256, place.size_bytes, tuple(parts.objects), tuple(segments), bytes(literals))
+
+
+def _read_back(recipe: Recipe, opener: ObjectOpener, checkpoint: Callable[[], None]) -> None:
+    digest = hashlib.sha256()
+    with RecipeReader(recipe, opener) as reader:
+        while block := reader.read(_BLOCK_BYTES):
+            checkpoint()
+            digest.update(block)
+    if digest.hexdigest() != recipe.sha256:
+        raise DamagedObject(f"What was stored does not give the content {recipe.sha256}.")

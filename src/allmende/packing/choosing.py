@@ -1,0 +1,109 @@
+"""Choosing how an object is stored: alone, or against the prediction that leaves the least, by trial.
+
+Bases are chosen for each object by itself: a model that was merged of two, with a frozen part and a larger
+vocabulary, is built on whatever is nearest in each place.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from allmende.codecs import (
+    Child,
+    EncodedObject,
+    ObjectId,
+    Plain,
+    Prediction,
+    PredictionImpossible,
+    Predictor,
+    Proposal,
+    Proposer,
+    WordType,
+    complete,
+    estimate,
+    word_type,
+    write_encoding,
+)
+from allmende.packing.bases import Base, candidate_of, objects_of
+from allmende.packing.cutting import Cut
+from allmende.packing.reading import ObjectOpener
+from allmende.packing.shelf import MAX_DEPTH, Shelf, Shelved
+
+__all__ = ["Chooser"]
+
+_LEVEL_PENALTY = 1.15
+"""For each level beyond the first: more is read and decoded for a byte of the object."""
+_WORTH = 0.97
+"""A prediction that saves less than this of what the object takes alone is not worth its base."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    prediction: Prediction
+    cost: float
+
+
+class Chooser:
+    """Encodes the objects of one file against the bases that were given for it. For one thread."""
+
+    def __init__(self, shelf: Shelf, bases: Sequence[Base], opener: ObjectOpener) -> None:
+        self._shelf = shelf
+        self._bases = bases
+        self._opener = opener
+        self._proposer = Proposer(opener)
+        self._known: dict[ObjectId, Shelved] = {}
+
+    def encode(self, one: Cut, plain: Plain, object_id: ObjectId, *, known: bool = False) -> EncodedObject:
+        """The smallest encoding that was found; `known` when the shelf has the object already.
+
+        Raises what reading `plain` and the bases raises.
+        """
+        words = word_type(one.dtype)
+        best = self._best(one, plain, object_id, words, known=known)
+        if best is None:
+            return write_encoding(plain, words, None, self._opener)
+        encoded = write_encoding(plain, words, best.prediction, self._opener)
+        if encoded.size_bytes > _WORTH * estimate(plain, words):
+            alone = write_encoding(plain, words, None, self._opener)
+            return min(encoded, alone, key=lambda form: form.size_bytes)
+        return encoded
+
+    def _best(
+        self, one: Cut, plain: Plain, object_id: ObjectId, words: WordType, *, known: bool
+    ) -> _Trial | None:
+        candidates = [
+            candidate
+            for base in self._bases
+            if (candidate := candidate_of(base, one)) is not None
+            and self._may_use(objects_of(candidate.reference), object_id, known=known)
+        ]
+        if not candidates:
+            return None
+        proposals = self._proposer.propose(Child(plain, one.dtype, one.columns), candidates)
+        alone = float(estimate(plain, words)) * _WORTH if proposals else 0.0
+        trials = (self._try(proposal, plain, words) for proposal in proposals)
+        found = [trial for trial in trials if trial is not None and trial.cost < alone]
+        return min(found, key=lambda trial: trial.cost, default=None)
+
+    def _try(self, proposal: Proposal, plain: Plain, words: WordType) -> _Trial | None:
+        try:
+            prediction = complete(proposal, plain, self._opener)
+            cost = estimate(plain, words, Predictor(prediction, self._opener))
+        except PredictionImpossible:
+            return None
+        described = len(prediction.document()) // 4 + len(prediction.side)
+        return _Trial(prediction, (cost + described) * self._penalty(prediction.parents))
+
+    def _penalty(self, parents: Iterable[ObjectId]) -> float:
+        deepest = max((self._known[one].depth for one in parents if one in self._known), default=0)
+        return _LEVEL_PENALTY**deepest
+
+    def _may_use(self, bases: frozenset[ObjectId], object_id: ObjectId, *, known: bool) -> bool:
+        """Whether the object may come to rest on these: on the shelf, not too deep, and not on itself."""
+        unseen = bases - self._known.keys()
+        if unseen:
+            self._known.update(self._shelf.find(unseen))
+        if object_id in bases or not bases <= self._known.keys():
+            return False
+        if any(self._known[base].depth >= MAX_DEPTH for base in bases):
+            return False
+        return not known or all(object_id not in self._shelf.bases_of(base) for base in bases)

@@ -1,0 +1,135 @@
+"""Cutting a file into what becomes objects: tensors, bundles of small ones, and stretches of other bytes.
+
+A derivative is cut as its base was, as far as it has the same tensors: where a tensor ends and what is small
+depends on the tensor alone. Bytes that are in no object are literals of the recipe: headers and padding.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from allmende.codecs import MAX_OBJECT_BYTES, BytesPlain, DamagedObject, Plain
+from allmende.packing.layout import PlacedTensor
+from allmende.weights import Place
+
+__all__ = ["SMALL_BYTES", "Cut", "Member", "PlacedBytes", "cut", "other_bytes", "plain_of"]
+
+SMALL_BYTES = 16 * 1024
+"""Tensors below this are bundled; other bytes below it are literals."""
+_BUNDLE_BYTES = 32 * 1024 * 1024
+_PART_BYTES = MAX_OBJECT_BYTES // 2
+"""Larger tensors are cut into parts of about this size, by whole rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Bytes of a tensor: the first `start` of it are elsewhere."""
+
+    tensor: PlacedTensor
+    start: int
+    size_bytes: int
+
+    @property
+    def file_start(self) -> int:
+        """Where in the file they begin."""
+        return self.tensor.start + self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What becomes one object: members of one type, one after another."""
+
+    dtype: str
+    members: tuple[Member, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the object."""
+        return sum(member.size_bytes for member in self.members)
+
+    @property
+    def columns(self) -> int:
+        """The length of a row in values; 1 for a bundle."""
+        return self.members[0].tensor.columns if len(self.members) == 1 else 1
+
+
+class PlacedBytes:
+    """The bytes of stretches of a place, one after another, as plain bytes."""
+
+    def __init__(self, place: Place, stretches: Sequence[tuple[int, int]]) -> None:
+        self._place = place
+        self._stretches = tuple(stretches)
+        self.size_bytes = sum(size for _, size in stretches)
+
+    def read_at(self, start: int, count: int) -> memoryview:
+        """See Plain."""
+        if start < 0 or count < 0 or start + count > self.size_bytes:
+            raise DamagedObject(f"There are {self.size_bytes} bytes, and {count} at {start} were asked for.")
+        if len(self._stretches) == 1:
+            return self._place.read_at(self._stretches[0][0] + start, count)
+        parts: list[memoryview] = []
+        for begin, size in self._stretches:
+            if count and start < size:
+                some = min(count, size - start)
+                parts.append(self._place.read_at(begin + start, some))
+                start, count = 0, count - some
+            else:
+                start -= min(start, size)
+        return memoryview(b"".join(parts))
+
+
+def plain_of(place: Place, one: Cut) -> Plain:
+    """The bytes of a cut. A bundle is read at once: its members are many and small."""
+    placed = PlacedBytes(place, [(member.file_start, member.size_bytes) for member in one.members])
+    return placed if len(one.members) == 1 else BytesPlain(placed.read_at(0, placed.size_bytes))
+
+
+def cut(tensors: Iterable[PlacedTensor]) -> list[Cut]:
+    """The objects that tensors of one file become, in the order of the file; bundles come last."""
+    cuts: list[Cut] = []
+    small: dict[str, list[PlacedTensor]] = {}
+    for tensor in tensors:
+        if tensor.size_bytes < SMALL_BYTES:
+            small.setdefault(tensor.dtype, []).append(tensor)
+        else:
+            cuts += [Cut(tensor.dtype, (part,)) for part in _parts(tensor)]
+    for dtype in sorted(small):
+        cuts += _bundles(dtype, sorted(small[dtype], key=lambda one: one.name))
+    return cuts
+
+
+def other_bytes(size_bytes: int, tensors: Iterable[PlacedTensor]) -> list[tuple[int, int]]:
+    """The stretches of a file, as starts and sizes, that lie between and around its tensors."""
+    found: list[tuple[int, int]] = []
+    end = 0
+    for tensor in tensors:
+        if tensor.start > end:
+            found.append((end, tensor.start - end))
+        end = tensor.end
+    if size_bytes > end:
+        found.append((end, size_bytes - end))
+    return found
+
+
+def _parts(tensor: PlacedTensor) -> list[Member]:
+    if tensor.size_bytes <= MAX_OBJECT_BYTES:
+        return [Member(tensor, 0, tensor.size_bytes)]
+    row = max(1, tensor.size_bytes // max(1, tensor.shape[0] if tensor.shape else 1))
+    whole = tensor.size_bytes % row == 0 and row <= _PART_BYTES
+    each = _PART_BYTES // row * row if whole else _PART_BYTES
+    return [
+        Member(tensor, start, min(each, tensor.size_bytes - start))
+        for start in range(0, tensor.size_bytes, each)
+    ]
+
+
+def _bundles(dtype: str, tensors: list[PlacedTensor]) -> list[Cut]:
+    bundles: list[Cut] = []
+    members: list[Member] = []
+    size = 0
+    for tensor in tensors:
+        if members and size + tensor.size_bytes > _BUNDLE_BYTES:
+            bundles.append(Cut(dtype, tuple(members)))
+            members, size = [], 0
+        members.append(Member(tensor, 0, tensor.size_bytes))
+        size += tensor.size_bytes
+    return [*bundles, Cut(dtype, tuple(members))] if members else bundles

@@ -1,0 +1,206 @@
+"""Both coders give the same bytes, and neither is led astray by payloads that were made up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allmende.codecs import WORD_TYPES, MalformedEncoding, WordType, word_type
+from allmende.codecs import rans_numpy as in_numpy
+from allmende.codecs.rans_tables import SCALE, Tables, plan_tables, read_tables
+from allmende.codecs.rans_tokens import token_count
+from tests.unit.codecs.weights_like import drifted, edge_words
+
+in_c = pytest.importorskip("allmende.codecs._coder", reason="the extension was not built here")
+FLOATS = [words for words in WORD_TYPES if words.is_float]
+
+
+@contextmanager
+def vectors(wanted: bool) -> Iterator[None]:
+    in_c.use_vectors(wanted)
+    try:
+        yield
+    finally:
+        in_c.use_vectors(True)
+
+
+def shape(words: WordType) -> tuple[int, int, int]:
+    return words.size_bytes, words.exponent_bits, words.mantissa_bits
+
+
+def encoded(coder: ModuleType, plain: bytes, predicted: bytes, words: WordType) -> bytes:
+    kinds = token_count(words.size_bytes)
+    keys = 1 << words.exponent_bits if words.is_float else 256
+    tokens = np.empty(len(plain) // words.size_bytes, dtype=np.uint8)
+    counts = np.zeros((keys, kinds), dtype=np.uint32)
+    coder.analyse(plain, predicted, *shape(words), tokens, counts)
+    tables, _ = plan_tables(counts)
+    made = coder.encode_residual(tables.document(), tokens, plain, predicted, *shape(words))
+    assert isinstance(made, bytes)
+    return made
+
+
+def decoded(coder: ModuleType, payload: bytes, predicted: bytes, words: WordType) -> bytes | None:
+    """The words, or None for a payload that is malformed."""
+    out = bytearray(len(predicted))
+    try:
+        coder.decode_residual(payload, predicted, out, *shape(words))
+    except (ValueError, MalformedEncoding):
+        return None
+    return bytes(out)
+
+
+@pytest.mark.parametrize("words", WORD_TYPES, ids=lambda words: words.name)
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 5000])
+@pytest.mark.parametrize("kind", ["drift", "edges"])
+def test_residuals_have_the_same_bytes_and_come_back(words: WordType, count: int, kind: str) -> None:
+    if kind == "drift":
+        predicted, plain = drifted(words, count, 1e-3)
+    else:
+        predicted, plain = edge_words(words, count, 1), edge_words(words, count, 2)
+    payload = encoded(in_c, plain, predicted, words)
+    assert payload == encoded(in_numpy, plain, predicted, words)
+    assert decoded(in_numpy, payload, predicted, words) == plain
+    for wanted in (False, True):
+        with vectors(wanted):
+            assert decoded(in_c, payload, predicted, words) == plain
+
+
+@given(st.binary(min_size=1, max_size=3000), st.integers(1, 255))
+def test_planes_have_the_same_bytes_and_come_back(plane: bytes, mask: int) -> None:
+    plane = bytes(byte & mask for byte in plane)
+    counts = np.zeros(256, dtype=np.uint32)
+    in_c.histogram(plane, counts)
+    assert counts.tolist() == [plane.count(bytes([byte])) for byte in range(256)]
+    head = plan_tables(counts[np.newaxis])[0].document()
+    payload = in_c.encode_plane(head, plane)
+    assert payload == in_numpy.encode_plane(head, plane)
+    for coder in (in_c, in_numpy):
+        out = bytearray(len(plane))
+        coder.decode_plane(payload, out)
+        assert out == plane
+
+
+@pytest.mark.parametrize("size_bytes", [1, 2, 4, 8])
+@pytest.mark.parametrize("turn", [0, 1])
+def test_planes_are_split_and_joined_alike(size_bytes: int, turn: int) -> None:
+    plain = np.random.default_rng(5).bytes(size_bytes * 777)
+    split = {}
+    for coder in (in_c, in_numpy):
+        planes, out = bytearray(len(plain)), bytearray(len(plain))
+        coder.split(plain, planes, size_bytes, turn)
+        coder.join(planes, out, size_bytes, turn)
+        assert out == plain
+        split[coder.__name__] = bytes(planes)
+    assert len(set(split.values())) == 1
+
+
+@pytest.mark.parametrize("words", [word_type(name) for name in ("BF16", "F32", "F64", "U8")], ids=str)
+def test_changed_payloads_are_refused_or_decoded_alike(words: WordType) -> None:
+    predicted, plain = drifted(words, 400, 1e-3)
+    payload = encoded(in_c, plain, predicted, words)
+    random, refused = np.random.default_rng(3), 0
+    for _ in range(150):
+        changed = bytearray(payload)
+        for _ in range(random.integers(1, 4)):
+            changed[random.integers(len(changed))] = random.integers(256)
+        if random.random() < 0.3:
+            changed = changed[: random.integers(len(changed) + 1)]
+        expected = decoded(in_numpy, bytes(changed), predicted, words)
+        for wanted in (False, True):
+            with vectors(wanted):
+                assert decoded(in_c, bytes(changed), predicted, words) == expected
+        refused += expected is None
+    assert refused > 75
+
+
+@pytest.mark.parametrize("coder", [in_c, in_numpy], ids=["C", "numpy"])
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 20, 150, -1])
+def test_a_payload_that_breaks_off_is_refused(coder: ModuleType, cut: int) -> None:
+    words = word_type("BF16")
+    predicted, plain = drifted(words, 400, 1e-3)
+    assert decoded(coder, encoded(coder, plain, predicted, words)[:cut], predicted, words) is None
+
+
+@pytest.mark.parametrize("coder", [in_c, in_numpy], ids=["C", "numpy"])
+def test_a_payload_with_more_after_its_end_is_refused(coder: ModuleType) -> None:
+    words = word_type("F32")
+    predicted, plain = drifted(words, 400, 1e-3)
+    assert decoded(coder, encoded(coder, plain, predicted, words) + b"\0", predicted, words) is None
+
+
+def test_the_extension_refuses_buffers_of_the_wrong_size() -> None:
+    with pytest.raises(ValueError, match="wrong size"):
+        in_c.decode_residual(b"", bytes(8), bytearray(4), 4, 8, 23)
+    with pytest.raises(ValueError, match="whole words"):
+        in_c.decode_residual(b"", bytes(5), bytearray(5), 4, 8, 23)
+    with pytest.raises(ValueError, match="no such words"):
+        in_c.decode_residual(b"", bytes(3), bytearray(3), 3, 0, 0)
+    with pytest.raises(ValueError, match="no such words"):
+        in_c.decode_residual(b"", bytes(4), bytearray(4), 4, 30, 1)
+    with pytest.raises(ValueError, match="wrong size"):
+        in_c.histogram(b"abc", np.zeros(255, dtype=np.uint32))
+    with pytest.raises(ValueError, match="wrong size"):
+        in_c.analyse(bytes(4), bytes(4), 4, 8, 23, np.zeros(2, np.uint8), np.zeros((256, 128), np.uint32))
+
+
+def test_a_token_without_a_frequency_is_refused() -> None:
+    head = Tables((0,), np.array([[SCALE, *[0] * 255]], dtype=np.uint32)).document()
+    for coder in (in_c, in_numpy):
+        with pytest.raises(ValueError, match="without a frequency"):
+            coder.encode_plane(head, b"\0\1")
+
+
+@pytest.mark.parametrize("words", FLOATS, ids=lambda words: words.name)
+def test_a_small_drift_costs_few_bits(words: WordType) -> None:
+    """Neighbours in the order of numbers differ by one, also over a power of two and over zero."""
+    size = words.size_bytes
+    if size == 1:
+        middle = np.arange(1, 127, dtype=np.uint8)
+        plain, predicted = middle.tobytes(), (middle + 1).tobytes()
+    else:
+        middle = np.arange(1 << words.mantissa_bits, (1 << words.mantissa_bits) + 4000, dtype=f"<u{size}")
+        plain, predicted = (middle - 1).tobytes(), middle.tobytes()
+    assert len(encoded(in_c, plain, predicted, words)) < 200 + len(middle) // 8
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\0",
+        b"\x11",
+        b"\1",
+        b"\1" + bytes(8),
+        b"\2\0\0" + b"\1" + bytes(7) + b"\1" + bytes(7),
+        b"\2\0\1" + b"\1" + bytes(7) + b"\1" + bytes(7),
+        b"\1\3" + bytes(7),
+        b"\1\3" + bytes(7) + b"\0",
+        b"\1\3" + bytes(7) + b"\x81\0",
+        b"\1\3" + bytes(7) + b"\x80\x10",
+        b"\1\7" + bytes(7) + b"\xff\x0e\xff\x0e",
+    ],
+)
+def test_malformed_tables_are_refused_by_both(head: bytes) -> None:
+    body = (0).to_bytes(4, "little") + (1 << 16).to_bytes(4, "little") * 32
+    predicted = bytes(64)
+    for coder in (in_c, in_numpy):
+        assert decoded(coder, head + body, predicted, word_type("BF16")) is None
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32))
+def test_tables_come_back(keys: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    counts = (random.geometric(0.05, (keys, 64)) * (random.random((keys, 64)) < 0.3)).astype(np.uint32)
+    counts[0, 0] = 1
+    tables, _ = plan_tables(counts)
+    document = tables.document()
+    again, used = read_tables(memoryview(document + b"after"), keys, 64)
+    assert used == len(document)
+    assert again.first_keys == tables.first_keys
+    assert (again.frequencies == tables.frequencies).all()
+    assert (again.frequencies.sum(axis=1) == SCALE).all()

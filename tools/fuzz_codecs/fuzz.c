@@ -1,0 +1,175 @@
+/* Mutates payloads of the coder of blocks and decodes them, under the sanitizers of the compiler.
+ *
+ *     fuzz SECONDS [SEED]
+ *
+ * Buffers end where the coder may read and write no further, so that the address sanitizer sees one byte too
+ * many. Payloads are made by the encoder from words that drift, then changed; sometimes they are noise. What is
+ * found aborts with the seed of its round, which `fuzz 0 SEED` repeats. A payload that was not changed has to
+ * come back.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../../src/allmende/codecs/_rans.h"
+
+static uint64_t state;
+
+static uint64_t next(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state * 0x2545F4914F6CDD1Du;
+}
+
+static uint64_t below(uint64_t limit) { return next() % limit; }
+
+static const unsigned shapes[][3] = {
+    {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {8, 0, 0}, {4, 8, 23}, {2, 8, 7}, {2, 5, 10}, {8, 11, 52}, {1, 4, 3}, {1, 5, 2},
+};
+
+static void fail(const char *what, uint64_t seed) {
+    printf("%s in round %llu\n", what, (unsigned long long)seed);
+    abort();
+}
+
+static void *exactly(size_t size) {
+    void *made = malloc(size ? size : 1);
+    if (!made) abort();
+    return made;
+}
+
+/* Tables with up to 16 contexts in which every token that comes has a frequency. */
+static size_t make_tables(const uint8_t *tokens, size_t count, unsigned kinds, unsigned keys, uint8_t *out) {
+    unsigned contexts = keys > 16 ? 1 + (unsigned)below(MAX_CONTEXTS) : 1, first = 0;
+    size_t at = 0;
+    uint8_t seen[MAX_TOKENS] = {0};
+    for (size_t i = 0; i < count; i++) seen[tokens[i]] = 1;
+    out[at++] = (uint8_t)contexts;
+    for (unsigned c = 1; c < contexts; c++) {
+        first += 1 + (unsigned)below((keys - 1) / contexts);
+        out[at++] = (uint8_t)first;
+        out[at++] = (uint8_t)(first >> 8);
+    }
+    for (unsigned c = 0; c < contexts; c++) {
+        unsigned left = SCALE, kept = 0, met = 0;
+        for (unsigned t = 0; t < kinds; t++) kept += seen[t];
+        for (unsigned t = 0; t < kinds; t += 8) {
+            uint8_t bits = 0;
+            for (unsigned b = 0; b < 8; b++) bits |= (uint8_t)(seen[t + b] << b);
+            out[at++] = bits;
+        }
+        for (unsigned t = 0; t < kinds; t++) {
+            unsigned f;
+            if (!seen[t] || ++met == kept) continue;
+            f = 1 + (unsigned)below((left - (kept - met)) > 1 ? (left - (kept - met)) / 2 + 1 : 1);
+            left -= f;
+            out[at++] = f < 128 ? (uint8_t)f : (uint8_t)((f & 127) | 128);
+            if (f >= 128) out[at++] = (uint8_t)(f >> 7);
+        }
+    }
+    return at;
+}
+
+/* A payload of the words, as the encoder makes it; its size. */
+static size_t make_payload(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
+                           uint8_t **payload, uint64_t seed) {
+    unsigned kinds = token_count(words->bytes), keys = words->key_mask + 1;
+    uint8_t *tokens = exactly(count), *room = exactly(BODY_HEAD + 2 * count), head[8192], *body;
+    scratch_t *scratch = exactly(sizeof *scratch);
+    size_t head_size, body_size, raw_size;
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = load_word(plain + i * words->bytes, words->bytes);
+        uint64_t guess = load_word(predicted + i * words->bytes, words->bytes);
+        uint64_t folded = residual(word, guess, words->bytes, words->is_float);
+        if (restored(folded, guess, words->bytes, words->is_float) != word) fail("a word that does not come back", seed);
+        tokens[i] = (uint8_t)token_of(folded);
+        bits += raw_bits_of(tokens[i]);
+    }
+    head_size = make_tables(tokens, count, kinds, keys, head);
+    if (read_tables(head, head_size, kinds, keys, &scratch->tables) != head_size) fail("tables that are refused", seed);
+    fill_symbols(&scratch->tables, kinds, scratch->of.symbols);
+    body = encode_tokens(tokens, count, &scratch->tables, scratch->of.symbols, predicted, words, room);
+    if (!body) fail("a token without a frequency", seed);
+    body_size = (size_t)(room + BODY_HEAD + 2 * count - body);
+    raw_size = (size_t)((bits + 7) / 8);
+    *payload = exactly(head_size + body_size + raw_size + 8);
+    memcpy(*payload, head, head_size);
+    memcpy(*payload + head_size, body, body_size);
+    pack_raw(tokens, plain, predicted, words, count, *payload + head_size + body_size);
+    free(tokens);
+    free(room);
+    free(scratch);
+    return head_size + body_size + raw_size;
+}
+
+static size_t mutate(uint8_t *data, size_t size) {
+    for (uint64_t changes = 1 + below(4); changes && size; changes--) {
+        size_t at = (size_t)below(below(2) ? size : (size < 300 ? size : 300));
+        switch (below(5)) {
+        case 0: data[at] = (uint8_t)next(); break;
+        case 1: data[at] ^= (uint8_t)(1u << below(8)); break;
+        case 2: data[at] = below(2) ? 0 : 255; break;
+        case 3: size = at; break;
+        default: memmove(data + at, data + below(size), size - at > 8 && at + 16 < size ? 8 : 0); break;
+        }
+    }
+    return size;
+}
+
+static void round_of(uint64_t seed) {
+    const unsigned *shape = shapes[seed % (sizeof shapes / sizeof shapes[0])];
+    words_t words;
+    size_t count = 1 + (size_t)below(below(8) ? 200 : 3000), size, changed_size;
+    uint8_t *payload, *changed, *plain, *predicted, *tokens, *out;
+    scratch_t *scratch = exactly(sizeof *scratch);
+    int failed, intact;
+    if (words_of(shape[0], shape[1], shape[2], &words)) fail("a shape that there is not", seed);
+    plain = exactly(count * words.bytes);
+    predicted = exactly(count * words.bytes);
+    tokens = exactly(count);
+    out = exactly(count * words.bytes);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t guess = below(3) ? (uint64_t)0x3c3c3c3c3c3c3c3c + below(1u << 20) : next();
+        uint64_t word = below(4) ? guess + below(64) : next();
+        store_word(predicted + i * words.bytes, words.bytes, guess);
+        store_word(plain + i * words.bytes, words.bytes, word);
+    }
+    size = make_payload(plain, predicted, &words, count, &payload, seed);
+    for (unsigned repeat = 0; repeat < 16; repeat++) {
+        intact = repeat == 0;
+        changed = exactly(size + 8);
+        memcpy(changed, payload, size);
+        changed_size = intact ? size : mutate(changed, size);
+        if (!intact && !below(50))
+            for (size_t i = 0; i < changed_size; i++) changed[i] = (uint8_t)next();
+        changed = realloc(changed, changed_size ? changed_size : 1); /* ends where the payload does */
+        if (!changed) abort();
+        vectors_wanted = vectors_there && repeat & 2;
+        failed = decode_residual(changed, changed_size, predicted, &words, count, tokens, &scratch->tables,
+                                 scratch->of.slots, out);
+        if (intact && (failed || memcmp(out, plain, count * words.bytes))) fail("words that do not come back", seed);
+        decode_plane(changed, changed_size, count, scratch, tokens);
+        free(changed);
+    }
+    free(payload);
+    free(plain);
+    free(predicted);
+    free(tokens);
+    free(out);
+    free(scratch);
+}
+
+int main(int count, char **arguments) {
+    time_t until = time(NULL) + (count > 1 ? atol(arguments[1]) : 10);
+    uint64_t first = count > 2 ? strtoull(arguments[2], NULL, 10) : (uint64_t)time(NULL) * 1000003u, seed = first;
+    prepare_vectors();
+    do {
+        state = (seed + 1) * 0x9E3779B97F4A7C15u | 1;
+        round_of(seed);
+        seed++;
+    } while (time(NULL) < until);
+    printf("%llu rounds from %llu, nothing found\n", (unsigned long long)(seed - first), (unsigned long long)first);
+    return 0;
+}
