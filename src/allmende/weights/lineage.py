@@ -27,7 +27,7 @@ from allmende.weights.verification import follows_everywhere
 
 __all__ = ["TRACE_VERSION", "Lineage", "trace"]
 
-TRACE_VERSION = "1"
+TRACE_VERSION = "2"
 """Raise it when answers may differ from before: a hub then traces everything anew."""
 
 _IRREVERSIBLE = frozenset({"cast", "quantized", "pruned", "vocab_cut", "layers_dropped", "layers_duplicated"})

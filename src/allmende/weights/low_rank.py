@@ -19,6 +19,7 @@ _CLEAR_GAP = 30.0
 _ABOVE = 1.15
 _ALL_NOISE = (0.8, 1.25)
 _ROUNDS = 40
+_PACE_ROUNDS = 4
 _WITHIN = 0.995
 _MOVED_WITHIN = 0.97
 _MIN_MOVED = 0.03
@@ -78,15 +79,16 @@ def _of_intervals(change: Array, noise: Array) -> ChangeRank:
         return ChangeRank(None, 1.0)
     reach = noise * np.sqrt(3.0)  # half the distance of neighbouring numbers
     low, high = change - reach, change + reach
-    half = min(change.shape) // 2
+    # With half as many free numbers as entries that moved, a matrix meets them whatever made them.
+    most = int(np.count_nonzero(change)) // (2 * sum(change.shape))
     rank = 1
     tried: list[int] = []
-    while rank <= half:
+    while rank <= most:
         if _feasible(change, low, high, rank):
             break
         tried.append(rank)
         rank *= 2
-    if rank > half:
+    if rank > most:
         return ChangeRank(None, 1.0)
     lowest = tried[-1] + 1 if tried else 1
     while lowest < rank:
@@ -101,13 +103,33 @@ def _of_intervals(change: Array, noise: Array) -> ChangeRank:
 def _feasible(change: Array, low: Array, high: Array, rank: int) -> bool:
     inside = change
     moved = change != 0
-    for _ in range(_ROUNDS):
-        u, s, v = np.linalg.svd(inside, full_matrices=False)
-        found = (u[:, :rank] * s[:rank]) @ v[:rank]
+    seen: list[float] = []
+    for left in reversed(range(_ROUNDS)):
+        found = _projected(inside, rank)
         margin = 0.02 * (high - low)
         told = (found >= low - margin) & (found <= high + margin)
         # Entries that did not move say little: zero would do for them. Those that moved must be met too.
-        if float(np.mean(told)) >= _WITHIN and float(np.mean(told[moved])) >= _MOVED_WITHIN:
+        all_met, moved_met = float(np.mean(told)), float(np.mean(told[moved]))
+        if all_met >= _WITHIN and moved_met >= _MOVED_WITHIN:
             return True
+        seen.append(min(all_met / _WITHIN, moved_met / _MOVED_WITHIN))
+        if _is_hopeless(seen, left):
+            return False
         inside = np.clip(found, low, high)
     return False
+
+
+def _projected(matrix: Array, rank: int) -> Array:
+    """The nearest matrix of a rank, by the eigenvectors of the smaller square: quicker than by svd."""
+    tall = matrix.shape[0] >= matrix.shape[1]
+    square = matrix.T @ matrix if tall else matrix @ matrix.T
+    chief = np.linalg.eigh(square)[1][:, -rank:]
+    return (matrix @ chief) @ chief.T if tall else chief @ (chief.T @ matrix)
+
+
+def _is_hopeless(seen: list[float], left: int) -> bool:
+    """Whether what is met, whose share grows ever more slowly, would not suffice at its present pace."""
+    if len(seen) <= _PACE_ROUNDS:
+        return False
+    pace = max(0.0, seen[-1] - seen[-1 - _PACE_ROUNDS]) / _PACE_ROUNDS
+    return seen[-1] + pace * left < 1.0
