@@ -1,0 +1,243 @@
+"""Whatever a file holds, it comes back byte for byte: sound containers, hostile ones, and what is none."""
+
+import hashlib
+import io
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from allmende.codecs import DamagedObject, Recipe, read_recipe, write_recipe
+from allmende.ids import Sha256
+from allmende.packing import MAX_DEPTH, build, open_recipe, reencode
+from allmende.weights import Place, StreamPlace
+from tests.unit.packing.memory_shelf import MemoryShelf
+
+CASES = 300
+CAMPAIGN_CASES = 5000
+WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "U8": 1, "F8_E4M3": 1, "BOOL": 1}
+
+
+def place_of(data: bytes) -> Place:
+    return StreamPlace("model.safetensors", io.BytesIO(data), len(data))
+
+
+def stored(shelf: MemoryShelf, data: bytes, bases: Sequence[Sequence[Recipe]] = (), **how: Any) -> Recipe:
+    """Store bytes, and check that they come back through the stored form of their recipe."""
+    recipe = build(place_of(data), shelf, Sha256(hashlib.sha256(data).hexdigest()), bases, **how)
+    assert read_recipe(write_recipe(recipe)) == recipe
+    with open_recipe(recipe, shelf) as reader:
+        assert reader.read() == data
+    return recipe
+
+
+def safetensors(tensors: dict[str, tuple[str, list[int], bytes]], gap: bytes = b"") -> bytes:
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    body = b""
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+    head = json.dumps(header).encode()
+    return struct.pack("<Q", len(head)) + head + body + gap
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> dict[str, tuple[str, list[int], bytes]]:
+    """A few tensors of odd types and sizes: bits of any kind, so NaNs with payloads and denormals too."""
+    found = {}
+    for number in range(draw(st.integers(0, 4))):
+        dtype = draw(st.sampled_from(sorted(WIDTHS)))
+        shape = draw(st.lists(st.sampled_from([0, 1, 3, 8, 64, 130]), max_size=3))
+        count = int(np.prod(shape, dtype=np.int64))
+        count = count if count * WIDTHS[dtype] < 300_000 else 0
+        shape = shape if count or 0 in shape else [0]
+        seed = draw(st.integers(0, 2**16))
+        kind = draw(st.sampled_from(["bits", "zeros", "small", "nan"]))
+        found[f"layers.{number}.weight"] = (dtype, shape, words(dtype, count, seed, kind))
+    return found
+
+
+def words(dtype: str, count: int, seed: int, kind: str) -> bytes:
+    size = count * WIDTHS[dtype]
+    if kind == "zeros":
+        return bytes(size)
+    random = np.random.default_rng(seed)
+    if kind == "nan" and dtype == "F32":
+        return (random.integers(0, 2**22, count, np.uint32) | 0x7FC00000).astype("<u4").tobytes()
+    if kind == "small" and dtype == "F32":
+        return (random.standard_normal(count) * 1e-40).astype("<f4").tobytes()
+    return random.bytes(size)
+
+
+PAIRS = {
+    "first": tensors(),
+    "second": tensors(),
+    "gap": st.binary(max_size=40),
+    "cut": st.integers(0, 400),
+}
+
+
+def pair_comes_back(
+    first: dict[str, tuple[str, list[int], bytes]],
+    second: dict[str, tuple[str, list[int], bytes]],
+    gap: bytes,
+    cut: int,
+) -> None:
+    """The second file shares names with the first, which is its base, and is cut short or not."""
+    shelf = MemoryShelf()
+    base = stored(shelf, safetensors(first))
+    data = safetensors({**first, **second} if cut % 2 else second, gap)
+    stored(shelf, data[: len(data) - cut] if cut % 3 == 0 else data, [[base]])
+
+
+@settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(**PAIRS)
+def test_a_file_and_one_like_it_come_back(**case: Any) -> None:
+    pair_comes_back(**case)
+
+
+@pytest.mark.campaign
+@settings(max_examples=CAMPAIGN_CASES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(**PAIRS)
+def test_many_files_and_others_like_them_come_back(**case: Any) -> None:
+    pair_comes_back(**case)
+
+
+@settings(max_examples=CASES // 3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.binary(max_size=3000), times=st.integers(1, 40))
+def test_bytes_of_no_format_come_back(data: bytes, times: int) -> None:
+    shelf = MemoryShelf()
+    stored(shelf, data * times)
+    stored(shelf, b"before" + data * times)
+
+
+@settings(max_examples=CASES // 3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(offsets=st.lists(st.tuples(st.integers(-5, 90), st.integers(-5, 90)), min_size=1, max_size=4))
+def test_headers_that_lie_come_back(offsets: list[tuple[int, int]]) -> None:
+    header = {
+        f"t{number}": {"dtype": "U8", "shape": [max(0, end - start)], "data_offsets": [start, end]}
+        for number, (start, end) in enumerate(offsets)
+    }
+    head = json.dumps(header).encode()
+    stored(MemoryShelf(), struct.pack("<Q", len(head)) + head + bytes(range(80)))
+
+
+# --- what is spared ----------------------------------------------------------------------------------------
+
+
+def weights(seed: int, names: Sequence[str] = ("a", "b"), scale: float = 1.0) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return {name: (random.standard_normal((64, 256)) * scale).astype(np.float32) for name in names}
+
+
+def file_of(arrays: dict[str, np.ndarray]) -> bytes:
+    names = {"float32": "F32", "float16": "F16", "uint16": "BF16"}
+    return safetensors(
+        {n: (names[a.dtype.name], list(a.shape), a.tobytes()) for n, a in sorted(arrays.items())}
+    )
+
+
+def test_a_tensor_is_stored_once_wherever_it_is() -> None:
+    shelf, base = MemoryShelf(), weights(1)
+    stored(shelf, file_of(base))
+    before = shelf.stored_bytes
+    stored(shelf, file_of({"other": base["a"], **weights(2, ["c"])}))
+    assert shelf.stored_bytes - before < 1.05 * base["a"].nbytes
+    assert len(shelf.stored) == 3
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda a, b: np.float32(0.5) * a + np.float32(0.5) * b,
+        lambda a, b: a.astype(np.float16),
+        lambda a, b: np.where(np.abs(a) < 0.5, np.float32(0), a),
+    ],
+    ids=["merged", "cast", "pruned"],
+)
+def test_what_follows_from_stored_parents_takes_next_to_nothing(made: Any) -> None:
+    shelf, one, two = MemoryShelf(), weights(1), weights(2)
+    parents = [[stored(shelf, file_of(one))], [stored(shelf, file_of(two))]]
+    before = shelf.stored_bytes
+    child = file_of({name: made(one[name], two[name]) for name in one})
+    stored(shelf, child, parents)
+    assert shelf.stored_bytes - before < len(child) / 50
+
+
+def test_chains_end_at_the_depth_that_may_be() -> None:
+    shelf = MemoryShelf()
+    arrays = weights(1, ["a"])
+    recipe = stored(shelf, file_of(arrays))
+    for seed in range(6):
+        step = np.random.default_rng(seed).standard_normal(arrays["a"].shape) * 1e-4
+        arrays = {"a": (arrays["a"] + step).astype(np.float32)}
+        recipe = stored(shelf, file_of(arrays), [[recipe]])
+    depths = [shelf.depth(one) for one in shelf.stored]
+    assert max(depths) == MAX_DEPTH
+
+
+def test_an_object_can_be_stored_without_its_bases() -> None:
+    shelf, one = MemoryShelf(), weights(1, ["a"])
+    base = stored(shelf, file_of(one))
+    child = stored(shelf, file_of({"a": (one["a"] * np.float32(1.0001)).astype(np.float32)}), [[base]])
+    (object_id,) = child.objects
+    assert shelf.parents[object_id]
+    encoded = reencode(shelf, object_id)
+    assert encoded.parents == frozenset()
+    assert encoded.object_id == object_id
+
+
+def test_a_damaged_encoding_is_told_of_and_another_takes_its_place() -> None:
+    shelf, data = MemoryShelf(), file_of(weights(1, ["a"]))
+    recipe = stored(shelf, data)
+    (object_id,) = recipe.objects
+    sound = bytes(shelf.stored[object_id][0])
+    broken = bytearray()
+    for place in (5, len(sound) // 2, len(sound) - 1):
+        broken = bytearray(sound)
+        broken[place] ^= 1
+        shelf.stored[object_id] = [broken, bytearray(sound)]
+        shelf.reports.clear()
+        with open_recipe(recipe, shelf) as reader:
+            assert reader.read() == data
+        assert shelf.reports == [(object_id, 0)]
+    shelf.stored[object_id] = [broken]
+    with open_recipe(recipe, shelf) as reader, pytest.raises(DamagedObject):
+        reader.read()
+
+
+def test_ranges_are_read_where_they_lie() -> None:
+    shelf, data = MemoryShelf(), file_of({**weights(1), "small": np.ones((3,), np.float32)})
+    recipe = stored(shelf, data)
+    random = np.random.default_rng(3)
+    with open_recipe(recipe, shelf) as reader:
+        for _ in range(200):
+            start, count = int(random.integers(0, len(data))), int(random.integers(0, 5000))
+            reader.seek(start)
+            assert reader.read(count) == data[start : start + count]
+        assert reader.seek(0, io.SEEK_END) == len(data)
+        assert reader.read(1) == b""
+
+
+def test_other_bytes_than_were_named_leave_nothing() -> None:
+    shelf = MemoryShelf()
+    with pytest.raises(DamagedObject):
+        build(place_of(file_of(weights(1))), shelf, Sha256("0" * 64))
+    assert not shelf.stored
+    assert not shelf.recipes
+
+
+def test_what_a_checkpoint_raises_leaves_nothing() -> None:
+    shelf, data = MemoryShelf(), file_of(weights(1))
+
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        build(place_of(data), shelf, Sha256(hashlib.sha256(data).hexdigest()), checkpoint=stop)
+    assert not shelf.stored
