@@ -78,13 +78,17 @@ static size_t make_payload(const uint8_t *plain, const uint8_t *predicted, const
     uint8_t *tokens = exactly(count), *room = exactly(BODY_HEAD + 2 * count), head[8192], *body;
     scratch_t *scratch = exactly(sizeof *scratch);
     size_t head_size, body_size, raw_size;
+    uint32_t *counts = calloc((size_t)keys * kinds, sizeof *counts);
     uint64_t bits = 0;
+    if (!counts) abort();
+    analyse(plain, predicted, words, count, tokens, counts);
+    free(counts);
     for (size_t i = 0; i < count; i++) {
         uint64_t word = load_word(plain + i * words->bytes, words->bytes);
         uint64_t guess = load_word(predicted + i * words->bytes, words->bytes);
         uint64_t folded = residual(word, guess, words->bytes, words->is_float);
         if (restored(folded, guess, words->bytes, words->is_float) != word) fail("a word that does not come back", seed);
-        tokens[i] = (uint8_t)token_of(folded);
+        if (tokens[i] != token_of(folded)) fail("another token", seed);
         bits += raw_bits_of(tokens[i]);
     }
     head_size = make_tables(tokens, count, kinds, keys, head);

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from allmende import __version__
 from allmende.api.lineage import add_lineage_routes
+from allmende.api.objects import add_object_routes
 from allmende.api.scans import add_scan_routes
 from allmende.clock import iso
 from allmende.errors import BadRequest
@@ -29,7 +30,7 @@ from allmende.registry import readable_repo, resolve_revision
 __all__ = ["PREFIX", "make_api"]
 
 PREFIX = "/api/allmende/v1"
-FEATURES = ("facts", "git-lfs", "huggingface-hub", "scan", "xet")
+FEATURES = ("facts", "git-lfs", "huggingface-hub", "objects", "scan", "xet")
 _TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
 
@@ -105,6 +106,7 @@ def make_api() -> FastAPI:
     )
     add_scan_routes(app)
     add_lineage_routes(app)
+    add_object_routes(app)
     return app
 
 

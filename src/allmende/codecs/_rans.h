@@ -8,6 +8,9 @@
  * A stream of tokens is stored as: u8 contexts; u16 first key of each context but the first; per context a
  * bitmap of its tokens and their frequencies, the last implied (one byte below 128, else two); u32 number of
  * u16 units; 32 states of u32; the units. Residuals add the raw bits of all words, in the order of words.
+ *
+ * It is one file of more than 500 lines because the compiler has to see the loops and what they call at once, to
+ * make one of each for every width of words.
  */
 #ifndef ALLMENDE_RANS_H
 #define ALLMENDE_RANS_H

@@ -168,6 +168,8 @@ def test_the_description_holds_every_address_and_its_errors(client: TestClient) 
         f"{repo}/scan/{{revision}}",
         f"{repo}/scan/overrides",
         f"{repo}/scan/overrides/{{number}}",
+        f"{repo}/objects/{{revision}}/{{path}}",
+        f"{repo}/encodings/{{revision}}/{{path}}",
         "/lineage/path",
         f"{model}/lineage/{{revision}}",
         f"{model}/lineage/{{revision}}/ancestors",

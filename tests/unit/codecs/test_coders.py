@@ -62,11 +62,11 @@ def test_residuals_have_the_same_bytes_and_come_back(words: WordType, count: int
         predicted, plain = drifted(words, count, 1e-3)
     else:
         predicted, plain = edge_words(words, count, 1), edge_words(words, count, 2)
-    payload = encoded(in_c, plain, predicted, words)
-    assert payload == encoded(in_numpy, plain, predicted, words)
+    payload = encoded(in_numpy, plain, predicted, words)
     assert decoded(in_numpy, payload, predicted, words) == plain
     for wanted in (False, True):
         with vectors(wanted):
+            assert encoded(in_c, plain, predicted, words) == payload
             assert decoded(in_c, payload, predicted, words) == plain
 
 
