@@ -29,6 +29,7 @@ from tools.demonstration.scene import (
     DemoFailed,
     Scene,
 )
+from tools.demonstration.storing import store_what_is_new
 from tools.demonstration.training import PAIRS
 
 __all__ = ["STEPS", "Step"]
@@ -162,6 +163,7 @@ STEPS = (
     Step("Find them", find_again),
     Step("Measure the lineage", tell_descent),
     Step("Contradict a lie", publish_lie),
+    Step("Store what is new", store_what_is_new),
     Step("Keep something private", keep_private),
     Step("Refuse what attacks", refuse_danger),
     Step("Open the pages", open_pages),
