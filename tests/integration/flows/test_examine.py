@@ -216,7 +216,7 @@ def test_headers_that_cannot_be_read_are_facts_and_the_rest_goes_on(
     assert set(told) == {"broken.safetensors", "broken.gguf", "config.json"}
     assert told["broken.safetensors"][0] == "malformed_safetensors"
     assert told["broken.safetensors"][1] == "The tensors take 16 bytes, the file has 12 for them."
-    assert told["config.json"][0] == "malformed_json"
+    assert told["config.json"][0] == "json_named_twice"
     assert facts.value("safetensors") == {"parameters": {"F32": 4}, "total": 4}
 
 
