@@ -90,6 +90,19 @@ def test_little_comes_when_the_base_is_here(
     assert (tmp_path / "b" / "model.safetensors").read_bytes() == tuned
 
 
+def test_what_is_saved_is_told_of_each_repo(packed: tuple[RunningHub, bytes, bytes]) -> None:
+    hub, _, tuned = packed
+    with urllib.request.urlopen(
+        f"{hub.url}/api/allmende/v1/models/alice/tuned/storage", timeout=20
+    ) as answer:
+        said = json.load(answer)
+    assert said["content_bytes"] == said["packed_bytes"] == len(tuned)
+    assert said["saved_by_prediction_bytes"] > 0.5 * len(tuned)
+    means = ("sharing", "prediction", "compression")
+    saved = sum(said[f"saved_by_{one}_bytes"] for one in means)
+    assert saved + said["stored_bytes"] == len(tuned)
+
+
 def test_a_base_that_was_changed_here_is_not_built_upon(
     packed: tuple[RunningHub, bytes, bytes], client_of: ClientOf, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ Both answer for one file of one revision, and pass the same door as its plain by
 
 import struct
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
@@ -13,7 +14,15 @@ from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
 from allmende.errors import NotFound
-from allmende.flows import FileOffers, FileStretch, Services, find_offers, offered, stored_bytes_of
+from allmende.flows import (
+    FileOffers,
+    FileStretch,
+    Services,
+    find_offers,
+    offered,
+    repo_figures,
+    stored_bytes_of,
+)
 from allmende.http import door_of, reading_unit, services_of
 from allmende.ids import RepoType, Sha256
 from allmende.registry import Actor, Repo, file_at, held_content, readable_repo, resolve_revision
@@ -80,6 +89,22 @@ class PackedFileDescription(BaseModel):
     elsewhere: list[PlacesDescription]
 
 
+class StorageDescription(BaseModel):
+    """What the files of a repo take, over all revisions, each content once; nothing is told of others."""
+
+    schema_name: Annotated[Literal["allmende.storage/1"], Field(serialization_alias="schema")] = (
+        "allmende.storage/1"
+    )
+    repo: str
+    content_bytes: int = Field(description="Of the large files, as they are.")
+    packed_bytes: int = Field(description="Of those that are stored as what is new in them.")
+    stored_bytes: int = Field(description="What all of them take.")
+    shared_bytes: int = Field(description="Of that, what other files consist of too.")
+    saved_by_sharing_bytes: int
+    saved_by_prediction_bytes: int
+    saved_by_compression_bytes: int
+
+
 class WantedEncodings(BaseModel):
     """Which encodings are to be sent, in this order."""
 
@@ -97,6 +122,13 @@ def add_object_routes(app: FastAPI) -> None:
         tags=["storage"],
     )
     app.add_api_route(
+        "/{types:repotypes}/{namespace:segment}/{name:segment}/storage",
+        storage,
+        response_model=StorageDescription,
+        operation_id="storage",
+        tags=["storage"],
+    )
+    app.add_api_route(
         file % "encodings",
         encodings,
         methods=["POST"],
@@ -104,6 +136,17 @@ def add_object_routes(app: FastAPI) -> None:
         operation_id="encodings",
         tags=["storage"],
     )
+
+
+async def storage(request: Request, types: Types, namespace: str, name: str) -> StorageDescription:
+    """What the files of a repo take, and what is saved by which means."""
+    return await run_sync(_storage, request, _TYPES[types], f"{namespace}/{name}")
+
+
+def _storage(request: Request, repo_type: RepoType, full_name: str) -> StorageDescription:
+    with reading_unit(request) as (uow, actor):
+        repo = readable_repo(uow, actor, repo_type, full_name)
+        return StorageDescription(repo=repo.full_name, **asdict(repo_figures(uow, repo)))
 
 
 async def objects(

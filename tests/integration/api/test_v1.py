@@ -170,6 +170,7 @@ def test_the_description_holds_every_address_and_its_errors(client: TestClient) 
         f"{repo}/scan/overrides/{{number}}",
         f"{repo}/objects/{{revision}}/{{path}}",
         f"{repo}/encodings/{{revision}}/{{path}}",
+        f"{repo}/storage",
         "/lineage/path",
         f"{model}/lineage/{{revision}}",
         f"{model}/lineage/{{revision}}/ancestors",
