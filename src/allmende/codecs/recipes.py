@@ -25,7 +25,9 @@ _CHECK_BYTES = 16
 _HEAD = struct.Struct(f"<8s{_CHECK_BYTES}sQ")
 _FIXED = struct.Struct("<32sQI")
 _COUNT = struct.Struct("<I")
-_MAX_BODY_BYTES = 256 * 1024 * 1024
+_MAX_BODY_BYTES = 128 * 1024 * 1024
+_MAX_SEGMENTS = _MAX_OBJECTS = 1 << 21
+"""So that the recipe in memory is bounded too, however well it is compressed."""
 _MAX_CONTENT_BYTES = 2**60
 _LEVEL = 9
 
@@ -114,6 +116,8 @@ def _unpacked(packed: memoryview, size_bytes: int) -> memoryview:
 def _parsed(body: memoryview) -> Recipe:
     try:
         sha256, size_bytes, count = _FIXED.unpack_from(body)
+        if count > _MAX_OBJECTS:
+            raise MalformedRecipe(f"A recipe names at most {_MAX_OBJECTS} objects.")
         at = _FIXED.size + 32 * count
         names = body[_FIXED.size : at].hex()
         (segments,) = _COUNT.unpack_from(body, at)
@@ -122,6 +126,8 @@ def _parsed(body: memoryview) -> Recipe:
     at += _COUNT.size
     if 3 * segments > len(body) - at:
         raise MalformedRecipe("The recipe is cut short.")
+    if segments > _MAX_SEGMENTS:
+        raise MalformedRecipe(f"A recipe has at most {_MAX_SEGMENTS} segments.")
     found: list[Segment] = []
     for _ in range(segments):
         number, at = _take(body, at)
@@ -137,7 +143,9 @@ def _parsed(body: memoryview) -> Recipe:
 
 
 def _check(recipe: Recipe) -> None:
-    """Every byte is covered once, and nothing is named that is not there."""
+    """Every byte is covered once, nothing is named that is not there, and not too much is."""
+    if len(recipe.segments) > _MAX_SEGMENTS or len(recipe.objects) > _MAX_OBJECTS:
+        raise MalformedRecipe(f"A recipe has at most {_MAX_SEGMENTS} segments, of as many objects.")
     if not 0 <= recipe.size_bytes <= _MAX_CONTENT_BYTES:
         raise MalformedRecipe("A content cannot have so many bytes.")
     if len(set(recipe.objects)) != len(recipe.objects):

@@ -4,14 +4,15 @@ The file is read three times: to name its objects, to encode those that are new,
 written, whose SHA-256 has to be that of the file.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from blake3 import blake3
 
 from allmende.codecs import (
     DamagedObject,
+    EncodedObject,
     Literal,
     ObjectId,
     ObjectMissing,
@@ -26,10 +27,10 @@ from allmende.codecs import (
 from allmende.ids import Sha256
 from allmende.packing.bases import Base, open_base
 from allmende.packing.choosing import Chooser
-from allmende.packing.cutting import SMALL_BYTES, Cut, PlacedBytes, cut, other_bytes, plain_of
+from allmende.packing.cutting import SMALL_BYTES, Cut, PlacedBytes, can_be_cut, cut, other_bytes, plain_of
 from allmende.packing.layout import tensors_in
 from allmende.packing.reading import ObjectOpener, RecipeReader
-from allmende.packing.shelf import Intake, Shelf
+from allmende.packing.shelf import Intake, Shelf, Shelved
 from allmende.weights import Place
 from allmende.xorbs import Chunker, chunk_hash
 
@@ -58,6 +59,10 @@ class _Parts:
 
     objects: dict[ObjectId, int] = field(default_factory=dict)
     stretches: list[tuple[int, ObjectId, int, int]] = field(default_factory=list)
+    written: set[ObjectId] = field(default_factory=set)
+    rested_on: set[ObjectId] = field(default_factory=set)
+    """What was written rests on these, so that they stay as they are."""
+    chunks: dict[bytes, Piece] = field(default_factory=dict)
 
     def add(self, file_start: int, object_id: ObjectId, start: int, size: int) -> None:
         """Bytes of the file are these bytes of an object."""
@@ -72,6 +77,7 @@ class _Building:
         shelf: Shelf,
         intake: Intake,
         bases: Sequence[Base],
+        unreadable: frozenset[ObjectId],
         progress: Progress,
         checkpoint: Callable[[], None],
     ) -> None:
@@ -81,7 +87,9 @@ class _Building:
         self.opener = ObjectOpener(intake, shelf.report_damage)
         self.chooser = Chooser(shelf, bases, self.opener)
         self.parts = _Parts()
-        self.written: set[ObjectId] = set()
+        self.unreadable = unreadable
+        self.avoided = set(unreadable)
+        """No base among these: what cannot be read, and what has just come to rest on others itself."""
         self._progress = progress
         self._checkpoint = checkpoint
         self._done = 0
@@ -91,6 +99,24 @@ class _Building:
         self._checkpoint()
         self._done += size
         self._progress(self._done)
+
+    def add(self, encoded: EncodedObject, object_id: ObjectId) -> None:
+        """Write an encoding of the object that was named when the file was read before."""
+        if encoded.object_id != object_id:
+            raise DamagedObject("The file changed while it was read.")
+        self.intake.add(encoded)
+        self.parts.written.add(encoded.object_id)
+        self.avoided.add(encoded.object_id)
+        self.parts.rested_on |= encoded.parents
+
+    def find(self, ids: Sequence[ObjectId]) -> dict[ObjectId, Shelved]:
+        """Those of these objects that are on the shelf and can be read, as far as is known."""
+        return {one: what for one, what in self.shelf.find(ids).items() if one not in self.unreadable}
+
+    def find_chunks(self, names: AbstractSet[bytes]) -> dict[bytes, Piece]:
+        """Where these chunks lie on the shelf, and can be read as far as is known."""
+        found = self.shelf.find_chunks(names)
+        return {name: piece for name, piece in found.items() if piece.object_id not in self.unreadable}
 
 
 def build(
@@ -107,22 +133,40 @@ def build(
 
     `progress` hears how many bytes of the file are done; what `checkpoint` raises between blocks ends the
     work and leaves nothing. With `improve`, objects that are there already get a smaller form where one is
-    found. Raises DamagedObject when what was written does not give the SHA-256, and what the shelf raises.
+    found. Objects that are there and cannot be read are stored anew. Raises DamagedObject when what was
+    written does not give the SHA-256, and what the shelf raises.
     """
-    intake = shelf.intake()
-    try:
-        building = _Building(place, shelf, intake, _opened(shelf, bases), progress, checkpoint)
-        tensors = tensors_in(place)
-        _store_tensors(building, cut(tensors), improve=improve)
-        for start, size in other_bytes(place.size_bytes, tensors):
-            if size >= SMALL_BYTES:
-                _store_others(building, start, size)
-        recipe = _recipe(building, sha256)
-        _read_back(recipe, building.opener, checkpoint)
-        intake.commit(recipe)
-    finally:
-        intake.discard()
-    return recipe
+    unreadable: frozenset[ObjectId] = frozenset()
+    while True:
+        intake = shelf.intake()
+        try:
+            opened = _opened(shelf, bases)
+            building = _Building(place, shelf, intake, opened, unreadable, progress, checkpoint)
+            recipe = _stored(building, sha256, improve=improve)
+            try:
+                _read_back(recipe, ObjectOpener(intake, shelf.report_damage), checkpoint)
+            except (DamagedObject, ObjectMissing):
+                found = _unreadable(building, recipe, checkpoint) - unreadable
+                if not found:
+                    raise
+                unreadable |= found
+            else:
+                intake.commit(recipe)
+                return recipe
+        finally:
+            intake.discard()
+
+
+def _stored(building: _Building, sha256: Sha256, *, improve: bool) -> Recipe:
+    tensors = tensors_in(building.place)
+    others = other_bytes(building.place.size_bytes, tensors)
+    if not can_be_cut(others):
+        tensors, others = [], other_bytes(building.place.size_bytes, [])
+    _store_tensors(building, cut(tensors), improve=improve)
+    for start, size in others:
+        if size >= SMALL_BYTES:
+            _store_others(building, start, size)
+    return _recipe(building, sha256)
 
 
 def _opened(shelf: Shelf, bases: Sequence[Sequence[Recipe]]) -> list[Base]:
@@ -139,21 +183,36 @@ def _opened(shelf: Shelf, bases: Sequence[Sequence[Recipe]]) -> list[Base]:
 
 
 def _store_tensors(building: _Building, cuts: Sequence[Cut], *, improve: bool) -> None:
-    named = [(one, plain_of(building.place, one)) for one in cuts]
-    ids = [_name_of(building, plain) for _, plain in named]
-    there = building.shelf.find(ids)
-    for (one, plain), object_id in zip(named, ids, strict=True):
+    ids = [_name_of(building, plain_of(building.place, one)) for one in cuts]
+    there = building.find(ids)
+    for one, object_id in zip(cuts, ids, strict=True):
         known = there.get(object_id)
-        if object_id not in building.written and (known is None or (improve and not known.is_base)):
-            encoded = building.chooser.encode(one, plain, object_id, known=known is not None)
-            if known is None or encoded.size_bytes <= _BETTER * known.stored_bytes:
-                building.intake.add(encoded)
-                building.written.add(object_id)
+        if object_id not in building.parts.written:
+            if known is None:
+                building.add(_encoded(building, one, object_id), object_id)
+            elif improve and not known.is_base and object_id not in building.parts.rested_on:
+                _improve(building, one, known)
         start = 0
         for member in one.members:
             building.parts.add(member.file_start, object_id, start, member.size_bytes)
             start += member.size_bytes
         building.advance(one.size_bytes)
+
+
+def _encoded(building: _Building, one: Cut, object_id: ObjectId) -> EncodedObject:
+    plain = plain_of(building.place, one)
+    if object_id in building.unreadable:
+        # Others may rest on it: what rests on nothing is right for all of them.
+        return write_encoding(plain, word_type(one.dtype), None, building.opener)
+    return building.chooser.encode(one, plain, object_id, avoiding=building.avoided)
+
+
+def _improve(building: _Building, one: Cut, known: Shelved) -> None:
+    """Store an object on better bases, if it becomes much smaller by that."""
+    plain = plain_of(building.place, one)
+    encoded = building.chooser.encode(one, plain, known.object_id, known=True, avoiding=building.avoided)
+    if encoded.size_bytes <= _BETTER * known.stored_bytes:
+        building.add(encoded, known.object_id)
 
 
 def _name_of(building: _Building, plain: Plain) -> ObjectId:
@@ -172,9 +231,9 @@ def _store_others(building: _Building, start: int, size: int) -> None:
     run: list[tuple[bytes, int]] = []
     run_start = at = start
     for batch in _batches(_chunks(building, start, size)):
-        known = building.shelf.find_chunks({name for name, _ in batch})
+        known = building.find_chunks({name for name, _ in batch})
         for name, length in batch:
-            piece = known.get(name)
+            piece = known.get(name) or building.parts.chunks.get(name)
             if piece is not None and piece.object_id is not None and piece.size_bytes == length:
                 _store_run(building, run_start, run)
                 building.parts.add(at, piece.object_id, piece.start, length)
@@ -194,15 +253,15 @@ def _store_run(building: _Building, start: int, run: Sequence[tuple[bytes, int]]
         return
     plain = PlacedBytes(building.place, [(start, size)])
     object_id = _name_of(building, plain)
-    if object_id not in building.written and object_id not in building.shelf.find([object_id]):
-        building.intake.add(write_encoding(plain, word_type("U8"), None, building.opener))
-        building.written.add(object_id)
+    if object_id not in building.parts.written and object_id not in building.find([object_id]):
+        building.add(write_encoding(plain, word_type("U8"), None, building.opener), object_id)
     places: dict[bytes, Piece] = {}
     at = 0
     for name, length in run:
         places[name] = Piece(object_id, at, length)
         at += length
     building.intake.add_chunks(places)
+    building.parts.chunks |= places
     building.parts.add(start, object_id, 0, size)
 
 
@@ -241,7 +300,15 @@ def _recipe(building: _Building, sha256: Sha256) -> Recipe:
         if file_start > end:
             segments.append(Literal(file_start - end))
             literals += place.read_at(end, file_start - end)
-        segments.append(Stretch(parts.objects[object_id], start, size))
+        stretch = Stretch(parts.objects[object_id], start, size)
+        last = segments[-1] if segments else None
+        if isinstance(last, Stretch) and (last.number, last.start + last.size_bytes) == (
+            stretch.number,
+            start,
+        ):
+            segments[-1] = Stretch(last.number, last.start, last.size_bytes + size)
+        else:
+            segments.append(stretch)
         end = file_start + size
     if place.size_bytes > end:
         segments.append(Literal(place.size_bytes - end))
@@ -250,10 +317,24 @@ def _recipe(building: _Building, sha256: Sha256) -> Recipe:
 
 
 def _read_back(recipe: Recipe, opener: ObjectOpener, checkpoint: Callable[[], None]) -> None:
-    digest = hashlib.sha256()
+    """Raises DamagedObject where the whole, which the reader holds against its SHA-256, is not had."""
     with RecipeReader(recipe, opener) as reader:
-        while block := reader.read(_BLOCK_BYTES):
+        while reader.read(_BLOCK_BYTES):
             checkpoint()
-            digest.update(block)
-    if digest.hexdigest() != recipe.sha256:
-        raise DamagedObject(f"What was stored does not give the content {recipe.sha256}.")
+
+
+def _unreadable(building: _Building, recipe: Recipe, checkpoint: Callable[[], None]) -> frozenset[ObjectId]:
+    """The objects of a recipe that were there before, and of which not all can be read."""
+    before = (one for one in recipe.objects if one not in building.parts.written)
+    return frozenset(one for one in before if not _is_readable(building.opener, one, checkpoint))
+
+
+def _is_readable(opener: ObjectOpener, object_id: ObjectId, checkpoint: Callable[[], None]) -> bool:
+    try:
+        plain = opener(object_id)
+        for start in range(0, plain.size_bytes, _BLOCK_BYTES):
+            checkpoint()
+            plain.read_at(start, min(_BLOCK_BYTES, plain.size_bytes - start))
+    except (DamagedObject, ObjectMissing):
+        return False
+    return True

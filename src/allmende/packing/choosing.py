@@ -5,18 +5,23 @@ vocabulary, is built on whatever is nearest in each place.
 """
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from allmende.codecs import (
+    Candidate,
     Child,
+    DamagedObject,
     EncodedObject,
     ObjectId,
+    ObjectMissing,
     Plain,
     Prediction,
     PredictionImpossible,
     Predictor,
     Proposal,
     Proposer,
+    ReferenceBytes,
     WordType,
     complete,
     estimate,
@@ -32,6 +37,9 @@ __all__ = ["Chooser"]
 
 _LEVEL_PENALTY = 1.15
 """For each level beyond the first: more is read and decoded for a byte of the object."""
+_NEXT_TO_NOTHING = 1000
+"""A prediction that leaves so many times less than the object takes alone ends the search."""
+_READ_BYTES = 1024 * 1024
 _WORTH = 0.97
 """A prediction that saves less than this of what the object takes alone is not worth its base."""
 
@@ -52,37 +60,69 @@ class Chooser:
         self._proposer = Proposer(opener)
         self._known: dict[ObjectId, Shelved] = {}
 
-    def encode(self, one: Cut, plain: Plain, object_id: ObjectId, *, known: bool = False) -> EncodedObject:
+    def encode(
+        self,
+        one: Cut,
+        plain: Plain,
+        object_id: ObjectId,
+        *,
+        known: bool = False,
+        avoiding: AbstractSet[ObjectId] = frozenset(),
+    ) -> EncodedObject:
         """The smallest encoding that was found; `known` when the shelf has the object already.
 
-        Raises what reading `plain` and the bases raises.
+        It rests on none of `avoiding`, nor on what cannot be read. Raises what reading `plain` raises.
         """
-        words = word_type(one.dtype)
-        best = self._best(one, plain, object_id, words, known=known)
-        if best is None:
-            return write_encoding(plain, words, None, self._opener)
-        encoded = write_encoding(plain, words, best.prediction, self._opener)
-        if encoded.size_bytes > _WORTH * estimate(plain, words):
-            alone = write_encoding(plain, words, None, self._opener)
-            return min(encoded, alone, key=lambda form: form.size_bytes)
-        return encoded
-
-    def _best(
-        self, one: Cut, plain: Plain, object_id: ObjectId, words: WordType, *, known: bool
-    ) -> _Trial | None:
         candidates = [
             candidate
             for base in self._bases
             if (candidate := candidate_of(base, one)) is not None
-            and self._may_use(objects_of(candidate.reference), object_id, known=known)
+            and self._may_use(objects_of(candidate.reference), object_id, avoiding, known=known)
         ]
-        if not candidates:
-            return None
-        proposals = self._proposer.propose(Child(plain, one.dtype, one.columns), candidates)
-        alone = float(estimate(plain, words)) * _WORTH if proposals else 0.0
-        trials = (self._try(proposal, plain, words) for proposal in proposals)
-        found = [trial for trial in trials if trial is not None and trial.cost < alone]
-        return min(found, key=lambda trial: trial.cost, default=None)
+        child = Child(plain, one.dtype, one.columns)
+        try:
+            return self._smallest(child, candidates)
+        except (DamagedObject, ObjectMissing):
+            sound = [candidate for candidate in candidates if self._is_readable(candidate)]
+            if len(sound) == len(candidates):
+                raise  # it is no base that is damaged
+            return self._smallest(child, sound)
+
+    def _smallest(self, child: Child, candidates: Sequence[Candidate]) -> EncodedObject:
+        words = word_type(child.dtype)
+        proposals = self._proposer.propose(child, candidates) if candidates else []
+        most = _WORTH * estimate(child.plain, words) if proposals else 0.0
+        best = self._best(child.plain, words, proposals, most)
+        if best is None:
+            return write_encoding(child.plain, words, None, self._opener)
+        encoded = write_encoding(child.plain, words, best.prediction, self._opener)
+        if encoded.size_bytes > most:
+            alone = write_encoding(child.plain, words, None, self._opener)
+            return min(encoded, alone, key=lambda form: form.size_bytes)
+        return encoded
+
+    def _best(
+        self, plain: Plain, words: WordType, proposals: Iterable[Proposal], most: float
+    ) -> _Trial | None:
+        """The trial that costs least, and less than `most`."""
+        best: _Trial | None = None
+        for proposal in proposals:
+            trial = self._try(proposal, plain, words)
+            if trial is not None and trial.cost < (most if best is None else best.cost):
+                best = trial
+                if best.cost * _NEXT_TO_NOTHING < most:
+                    break
+        return best
+
+    def _is_readable(self, candidate: Candidate) -> bool:
+        """Whether all of a base can be read; what is damaged in it was told to the shelf."""
+        plain = ReferenceBytes(candidate.reference, self._opener)
+        try:
+            for start in range(0, plain.size_bytes, _READ_BYTES):
+                plain.read_at(start, min(_READ_BYTES, plain.size_bytes - start))
+        except (DamagedObject, ObjectMissing):
+            return False
+        return True
 
     def _try(self, proposal: Proposal, plain: Plain, words: WordType) -> _Trial | None:
         try:
@@ -97,12 +137,14 @@ class Chooser:
         deepest = max((self._known[one].depth for one in parents if one in self._known), default=0)
         return _LEVEL_PENALTY**deepest
 
-    def _may_use(self, bases: frozenset[ObjectId], object_id: ObjectId, *, known: bool) -> bool:
+    def _may_use(
+        self, bases: frozenset[ObjectId], object_id: ObjectId, avoiding: AbstractSet[ObjectId], *, known: bool
+    ) -> bool:
         """Whether the object may come to rest on these: on the shelf, not too deep, and not on itself."""
         unseen = bases - self._known.keys()
         if unseen:
             self._known.update(self._shelf.find(unseen))
-        if object_id in bases or not bases <= self._known.keys():
+        if object_id in bases or bases & avoiding or not bases <= self._known.keys():
             return False
         if any(self._known[base].depth >= MAX_DEPTH for base in bases):
             return False

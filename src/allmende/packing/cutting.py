@@ -11,10 +11,11 @@ from allmende.codecs import MAX_OBJECT_BYTES, BytesPlain, DamagedObject, Plain
 from allmende.packing.layout import PlacedTensor
 from allmende.weights import Place
 
-__all__ = ["SMALL_BYTES", "Cut", "Member", "PlacedBytes", "cut", "other_bytes", "plain_of"]
+__all__ = ["SMALL_BYTES", "Cut", "Member", "PlacedBytes", "can_be_cut", "cut", "other_bytes", "plain_of"]
 
 SMALL_BYTES = 16 * 1024
 """Tensors below this are bundled; other bytes below it are literals."""
+_MOST_LITERALS = 16 * 1024 * 1024
 _BUNDLE_BYTES = 32 * 1024 * 1024
 _PART_BYTES = MAX_OBJECT_BYTES // 2
 """Larger tensors are cut into parts of about this size, by whole rows."""
@@ -95,6 +96,14 @@ def cut(tensors: Iterable[PlacedTensor]) -> list[Cut]:
     for dtype in sorted(small):
         cuts += _bundles(dtype, sorted(small[dtype], key=lambda one: one.name))
     return cuts
+
+
+def can_be_cut(others: Iterable[tuple[int, int]]) -> bool:
+    """Whether a recipe has room for the small ones of these stretches, which it holds itself.
+
+    A file of countless small tensors far from each other has none to gain from being cut at them.
+    """
+    return sum(size for _, size in others if size < SMALL_BYTES) <= _MOST_LITERALS
 
 
 def other_bytes(size_bytes: int, tensors: Iterable[PlacedTensor]) -> list[tuple[int, int]]:

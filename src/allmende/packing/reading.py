@@ -28,7 +28,7 @@ from allmende.packing.shelf import MAX_DEPTH, Shelf
 
 __all__ = ["ObjectOpener", "RecipeReader", "UnreadableObject", "open_recipe", "shelf_plain"]
 
-_OPEN_OBJECTS = 24
+_OPEN_OBJECTS = 8
 _READ_BYTES = 1024 * 1024
 
 _Found = TypeVar("_Found")

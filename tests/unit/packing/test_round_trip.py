@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,38 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allmende.codecs import DamagedObject, Recipe, read_recipe, write_recipe
+from allmende.codecs import DamagedObject
 from allmende.ids import Sha256
 from allmende.packing import MAX_DEPTH, build, open_recipe, reencode
-from allmende.weights import Place, StreamPlace
+from tests.unit.formats.gguf_files import STRING, GgufFile
+from tests.unit.formats.torch_files import Saved, torch_zip
 from tests.unit.packing.memory_shelf import MemoryShelf
+from tests.unit.packing.stored_files import file_of, place_of, safetensors, stored, weights
 
 CASES = 300
 CAMPAIGN_CASES = 5000
 WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "U8": 1, "F8_E4M3": 1, "BOOL": 1}
-
-
-def place_of(data: bytes) -> Place:
-    return StreamPlace("model.safetensors", io.BytesIO(data), len(data))
-
-
-def stored(shelf: MemoryShelf, data: bytes, bases: Sequence[Sequence[Recipe]] = (), **how: Any) -> Recipe:
-    """Store bytes, and check that they come back through the stored form of their recipe."""
-    recipe = build(place_of(data), shelf, Sha256(hashlib.sha256(data).hexdigest()), bases, **how)
-    assert read_recipe(write_recipe(recipe)) == recipe
-    with open_recipe(recipe, shelf) as reader:
-        assert reader.read() == data
-    return recipe
-
-
-def safetensors(tensors: dict[str, tuple[str, list[int], bytes]], gap: bytes = b"") -> bytes:
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    body = b""
-    for name, (dtype, shape, data) in tensors.items():
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(body), len(body) + len(data)]}
-        body += data
-    head = json.dumps(header).encode()
-    return struct.pack("<Q", len(head)) + head + body + gap
 
 
 @st.composite
@@ -127,19 +106,65 @@ def test_headers_that_lie_come_back(offsets: list[tuple[int, int]]) -> None:
     stored(MemoryShelf(), struct.pack("<Q", len(head)) + head + bytes(range(80)))
 
 
-# --- what is spared ----------------------------------------------------------------------------------------
+# --- other formats -----------------------------------------------------------------------------------------
 
 
-def weights(seed: int, names: Sequence[str] = ("a", "b"), scale: float = 1.0) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(seed)
-    return {name: (random.standard_normal((64, 256)) * scale).astype(np.float32) for name in names}
+def in_gguf(arrays: dict[str, np.ndarray]) -> bytes:
+    """As float32; rows of 256 values, which blocks need, but no blocks."""
+    file = GgufFile(pairs=[("general.architecture", STRING, "none")])
+    for name, values in arrays.items():
+        file.tensors.append((name, list(reversed(values.shape)), 0, len(file.data)))
+        file.data += values.tobytes()
+    return file.to_bytes()
 
 
-def file_of(arrays: dict[str, np.ndarray]) -> bytes:
-    names = {"float32": "F32", "float16": "F16", "uint16": "BF16"}
-    return safetensors(
-        {n: (names[a.dtype.name], list(a.shape), a.tobytes()) for n, a in sorted(arrays.items())}
+def in_npz(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **dict[str, Any](arrays))
+    return buffer.getvalue()
+
+
+def in_deflated_npz(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **dict[str, Any](arrays))
+    return buffer.getvalue()
+
+
+def in_torch_zip(arrays: dict[str, np.ndarray]) -> bytes:
+    return torch_zip({name: Saved(values) for name, values in arrays.items()})
+
+
+FORMATS = [in_gguf, in_npz, in_torch_zip]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_tensor_is_the_same_in_every_format(form: Callable[[dict[str, np.ndarray]], bytes]) -> None:
+    shelf, arrays = MemoryShelf(), weights(1)
+    stored(shelf, file_of(arrays))
+    before = shelf.stored_bytes
+    stored(shelf, form(arrays))
+    assert shelf.stored_bytes == before
+
+
+@pytest.mark.parametrize("form", [*FORMATS, in_deflated_npz])
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    places=st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), max_size=3), cut=st.integers(0, 99)
+)
+def test_files_with_some_bytes_changed_come_back(
+    form: Callable[[dict[str, np.ndarray]], bytes], places: list[tuple[int, int]], cut: int
+) -> None:
+    """Most of the changes fall on a header or a directory, which then lies."""
+    data = bytearray(
+        form({"a": np.arange(8192, dtype=np.float32).reshape(32, 256), "s": np.ones(3, np.float32)})
     )
+    edge = min(1500, len(data) // 2)
+    for place, byte in places:
+        data[place % edge if place % 2 else -1 - place % edge] = byte
+    stored(MemoryShelf(), bytes(data[: len(data) - cut if cut % 3 == 0 else None]))
+
+
+# --- what is spared ----------------------------------------------------------------------------------------
 
 
 def test_a_tensor_is_stored_once_wherever_it_is() -> None:

@@ -1,0 +1,134 @@
+"""Building beside what is there already: better forms of it, and what of it is damaged."""
+
+import hashlib
+import io
+import secrets
+
+import numpy as np
+import pytest
+
+from allmende.codecs import DamagedObject, Literal, ObjectId
+from allmende.ids import Sha256
+from allmende.packing import MAX_DEPTH
+from allmende.packing.building import build
+from allmende.packing.cutting import SMALL_BYTES, can_be_cut
+from allmende.weights import StreamPlace
+from tests.unit.packing.memory_shelf import MemoryShelf
+from tests.unit.packing.stored_files import file_of, near, safetensors, stored, weights
+
+
+def damage(shelf: MemoryShelf, object_id: ObjectId) -> None:
+    """Turn a bit of an encoding's last block."""
+    shelf.stored[object_id][0][-1] ^= 1
+
+
+def rests_on_itself(shelf: MemoryShelf, object_id: ObjectId) -> bool:
+    found, waiting = set[ObjectId](), [object_id]
+    while waiting:
+        fresh = shelf.parents[waiting.pop()] - found
+        found |= fresh
+        waiting += fresh
+    return object_id in found
+
+
+def test_better_bases_make_what_is_there_smaller() -> None:
+    shelf, one = MemoryShelf(), weights(1, ["a"])
+    child = file_of({"a": near(one["a"])})
+    (object_id,) = stored(shelf, child).objects
+    before = len(shelf.stored[object_id][0])
+    base = stored(shelf, file_of(one))
+    stored(shelf, child, [[base]], improve=True)
+    assert len(shelf.stored[object_id][0]) < 0.7 * before
+    assert shelf.parents[object_id] == frozenset(base.objects)
+
+
+def test_layers_in_another_order_do_not_come_to_rest_on_each_other() -> None:
+    shelf, one = MemoryShelf(), weights(1, ["a"])["a"]
+    here = file_of({"a": one, "b": near(one)})
+    stored(shelf, here)
+    swapped = stored(shelf, file_of({"a": near(one), "b": one}))
+    stored(shelf, here, [[swapped]], improve=True)
+    assert any(shelf.parents.values())
+    assert not any(rests_on_itself(shelf, object_id) for object_id in shelf.stored)
+
+
+def test_what_has_just_come_to_lie_deeper_is_no_base_in_the_same_file() -> None:
+    shelf, values = MemoryShelf(), weights(1, ["a"])["a"]
+    recipe = stored(shelf, file_of({"a": values}))
+    for seed in range(MAX_DEPTH - 1):
+        values = near(values, seed)
+        recipe = stored(shelf, file_of({"a": values}), [[recipe]])
+    leaf, other = near(values, 20), near(values, 21)
+    stored(shelf, file_of({"a": leaf}))
+    shifted = stored(shelf, file_of({"a": values, "b": leaf}))
+    stored(shelf, file_of({"a": leaf, "b": other}), [[shifted]], improve=True)
+    assert max(shelf.depth(object_id) for object_id in shelf.stored) == MAX_DEPTH
+
+
+def test_a_damaged_base_is_passed_over_for_a_sound_one() -> None:
+    shelf, one = MemoryShelf(), weights(1, [f"t{number:02}" for number in range(24)])
+    broken = stored(shelf, file_of(one))
+    sound = stored(shelf, file_of({name: near(values, 5, 1e-3) for name, values in one.items()}))
+    damage(shelf, broken.objects[-1])
+    child = stored(shelf, file_of({name: near(values) for name, values in one.items()}), [[broken], [sound]])
+    assert [shelf.parents[object_id] for object_id in child.objects] == [
+        *(frozenset([base]) for base in broken.objects[:-1]),
+        frozenset(sound.objects[-1:]),
+    ]
+    assert (broken.objects[-1], 0) in shelf.reports
+
+
+def test_what_is_there_and_cannot_be_read_is_stored_anew() -> None:
+    shelf, one = MemoryShelf(), weights(1, ["a"])
+    base = stored(shelf, file_of(one))
+    child = file_of({"a": near(one["a"])})
+    (object_id,) = stored(shelf, child, [[base]]).objects
+    damage(shelf, base.objects[0])
+    stored(shelf, child, [[base]])
+    assert shelf.parents[object_id] == frozenset()
+
+
+def test_chunks_that_cannot_be_read_are_stored_anew() -> None:
+    shelf, data = MemoryShelf(), np.random.default_rng(1).bytes(400_000)
+    for object_id in stored(shelf, data).objects:
+        damage(shelf, object_id)
+    stored(shelf, b"something before" + data)
+
+
+def test_what_comes_twice_in_a_file_is_stored_once() -> None:
+    shelf, data = MemoryShelf(), np.random.default_rng(1).bytes(9_000_000)
+    recipe = stored(shelf, data + b"something between" + data)
+    assert shelf.stored_bytes < 1.1 * len(data)
+    assert len(recipe.segments) < 12
+
+
+class Changing(StreamPlace):
+    """A file of which every byte but the first ones is another each time."""
+
+    def read_at(self, start: int, count: int) -> memoryview:
+        found = bytearray(super().read_at(start, count))
+        for place in range(max(0, 1000 - start), count, 1000):
+            found[place] = secrets.randbelow(256)
+        return memoryview(found)
+
+
+@pytest.mark.parametrize("data", [file_of(weights(1)), bytes(100_000)], ids=["tensors", "other"])
+def test_a_file_that_changes_while_it_is_read_is_not_stored(data: bytes) -> None:
+    shelf = MemoryShelf()
+    place = Changing("content", io.BytesIO(data), len(data))
+    with pytest.raises(DamagedObject):
+        build(place, shelf, Sha256(hashlib.sha256(data).hexdigest()))
+    assert not shelf.stored
+
+
+def test_small_tensors_one_after_another_are_one_segment() -> None:
+    tensors = {f"t{number:03}": ("F32", [8], bytes([number]) * 32) for number in range(200)}
+    recipe = stored(MemoryShelf(), safetensors(tensors))
+    assert len(recipe.segments) == 2
+    assert isinstance(recipe.segments[0], Literal)
+
+
+def test_a_file_with_too_much_between_its_tensors_is_not_cut() -> None:
+    assert can_be_cut([(0, SMALL_BYTES - 1)] * 1000)
+    assert can_be_cut([(0, 2**40)])
+    assert not can_be_cut([(0, SMALL_BYTES - 1)] * 2000)
