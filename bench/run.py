@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from bench.delta import measure_delta
 from bench.findings import Finding, Skipped, report, table
 from bench.footprint import measure_first_upload, measure_memory
 from bench.large_files import measure_download, measure_upload
@@ -37,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
     "xet": measure_xet,
     "scan": measure_scan,
     "lineage": measure_lineage,
+    "delta": measure_delta,
     "log": measure_log,
     "memory": measure_memory,
     "first_upload": measure_first_upload,

@@ -103,3 +103,17 @@ def test_refusals_are_said(published: str, hub: RunningHub, client_of: ClientOf)
     assert "not the name of a repo" in pulled(nobody, "nonsense", code=2)
     assert "HF_ENDPOINT" in pulled(client_of(None, extra={"HF_ENDPOINT": ""}), published, code=2)
     assert "cannot be reached" in pulled(nobody, published, "--endpoint", "http://127.0.0.1:9", code=6)
+
+
+def test_files_of_the_same_bytes_come_each_under_its_name(
+    hub: RunningHub, client_of: ClientOf, tmp_path: Path
+):
+    folder, repo = tmp_path / "same", f"alice/same-{uuid4().hex[:8]}"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number}.bin").write_bytes(bytes(range(256)) * 4000)
+    client_of("alice").hf("upload", repo, str(folder), ".")
+    for target in (("--into", str(tmp_path / "into")), ()):
+        said = pulled(client_of("bob"), repo, "--jobs", "8", *target)
+        for number in range(12):
+            assert (Path(said["folder"]) / f"{number}.bin").read_bytes() == bytes(range(256)) * 4000

@@ -23,7 +23,7 @@ from allmende.flows import (
     repo_figures,
     stored_bytes_of,
 )
-from allmende.http import door_of, reading_unit, services_of
+from allmende.http import API_TYPES, door_of, reading_unit, services_of
 from allmende.ids import RepoType, Sha256
 from allmende.registry import Actor, Repo, file_at, held_content, readable_repo, resolve_revision
 from allmende.storage import KeptEncoding, UnitOfWork
@@ -36,7 +36,6 @@ NOT_GIVEN = 2**64 - 1
 
 _LENGTH = struct.Struct("<Q")
 _MAX_ASKED = 50_000
-_TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
 Types = Literal["models", "datasets", "spaces"]
 Stretches = Annotated[
@@ -140,7 +139,7 @@ def add_object_routes(app: FastAPI) -> None:
 
 async def storage(request: Request, types: Types, namespace: str, name: str) -> StorageDescription:
     """What the files of a repo take, and what is saved by which means."""
-    return await run_sync(_storage, request, _TYPES[types], f"{namespace}/{name}")
+    return await run_sync(_storage, request, API_TYPES[types], f"{namespace}/{name}")
 
 
 def _storage(request: Request, repo_type: RepoType, full_name: str) -> StorageDescription:
@@ -153,7 +152,7 @@ async def objects(
     request: Request, types: Types, namespace: str, name: str, revision: str, path: str
 ) -> PackedFileDescription:
     """How a file is stored, as far as that spares the caller bytes. 404 `not_packed` where it is plain."""
-    return await run_sync(_objects, request, _TYPES[types], f"{namespace}/{name}", revision, path)
+    return await run_sync(_objects, request, API_TYPES[types], f"{namespace}/{name}", revision, path)
 
 
 async def encodings(
@@ -171,7 +170,7 @@ async def encodings(
     """
     services = services_of(request)
     found = await run_sync(
-        _encodings, request, _TYPES[types], f"{namespace}/{name}", revision, path, asked.numbers
+        _encodings, request, API_TYPES[types], f"{namespace}/{name}", revision, path, asked.numbers
     )
     return StreamingResponse(_frames(services, found), media_type=ENCODINGS_TYPE)
 

@@ -23,7 +23,7 @@ from allmende.flows import (
     subject_at,
     subject_of,
 )
-from allmende.http import door_of, read_body, reading_unit, services_of, writing_unit
+from allmende.http import API_TYPES, door_of, read_body, reading_unit, services_of, writing_unit
 from allmende.ids import RepoType, Sha256, is_sha256
 from allmende.registry import (
     Actor,
@@ -40,7 +40,6 @@ from allmende.storage import UnitOfWork
 
 __all__ = ["add_scan_routes"]
 
-_TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 _MAX_BODY_BYTES = 16 * 1024
 _MAX_FILES = 1000
 
@@ -212,26 +211,26 @@ async def report(
     form: Annotated[Literal["json", "sarif"], Query(alias="format")] = "json",
 ) -> Response:
     """The scan of a revision: each file with its findings, by path, in pages; also as SARIF 2.1.0."""
-    asked = _Asked(_TYPES[types], f"{namespace}/{name}", revision, after, limit)
+    asked = _Asked(API_TYPES[types], f"{namespace}/{name}", revision, after, limit)
     return await run_sync(_sarif if form == "sarif" else _report, request, asked)
 
 
 async def overrides(request: Request, types: Types, namespace: str, name: str) -> OverridesDescription:
     """The decisions about a repo, those that were taken back too."""
-    return await run_sync(_overrides, request, _TYPES[types], f"{namespace}/{name}")
+    return await run_sync(_overrides, request, API_TYPES[types], f"{namespace}/{name}")
 
 
 async def override(request: Request, types: Types, namespace: str, name: str) -> OverrideDescription:
     """Lift what stands against a file, with a reason."""
     body = await read_body(request, _MAX_BODY_BYTES)
-    return await run_sync(_override, request, _TYPES[types], f"{namespace}/{name}", body)
+    return await run_sync(_override, request, API_TYPES[types], f"{namespace}/{name}", body)
 
 
 async def revoke(
     request: Request, types: Types, namespace: str, name: str, number: int
 ) -> OverrideDescription:
     """Take a decision back."""
-    return await run_sync(_revoke, request, _TYPES[types], f"{namespace}/{name}", number)
+    return await run_sync(_revoke, request, API_TYPES[types], f"{namespace}/{name}", number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from allmende.api.scans import add_scan_routes
 from allmende.clock import iso
 from allmende.errors import BadRequest
 from allmende.facts import Fact, revision_facts
-from allmende.http import reading_unit, refused
+from allmende.http import API_TYPES, reading_unit, refused
 from allmende.ids import RepoType
 from allmende.registry import readable_repo, resolve_revision
 
@@ -31,7 +31,6 @@ __all__ = ["PREFIX", "make_api"]
 
 PREFIX = "/api/allmende/v1"
 FEATURES = ("facts", "git-lfs", "huggingface-hub", "objects", "scan", "xet")
-_TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
 
 class HubDescription(BaseModel):
@@ -123,7 +122,7 @@ async def facts(
     revision: str,
 ) -> RevisionFactsDescription:
     """The facts of a revision (a branch, a tag or a commit), each with its source and its evidence."""
-    return await run_sync(_facts, request, _TYPES[types], f"{namespace}/{name}", revision)
+    return await run_sync(_facts, request, API_TYPES[types], f"{namespace}/{name}", revision)
 
 
 def _facts(request: Request, repo_type: RepoType, full_name: str, revision: str) -> RevisionFactsDescription:

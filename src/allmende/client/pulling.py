@@ -1,7 +1,7 @@
 """Pulling a snapshot: every file of it that is wanted, with as few bytes over the network as there can be."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -73,6 +73,10 @@ def pull(
     stop = threading.Event()
     lock = threading.Lock()
 
+    def several(alike: Sequence[RemoteFile]) -> None:
+        for file in alike:
+            one(file)
+
     def one(file: RemoteFile) -> None:
         path = place.present(file)
         if path is not None and not (verify_present and _differs(file, path)):
@@ -89,9 +93,9 @@ def pull(
                 pulled.savings.add(savings)
 
     # The largest first: they take longest, and the small ones fill the gaps.
-    ordered = sorted(files, key=lambda file: -file.size_bytes)
+    ordered = sorted(_alike(files), key=lambda alike: -alike[0].size_bytes)
     with ThreadPoolExecutor(max(1, jobs), thread_name_prefix="pull") as pool:
-        running = [pool.submit(one, file) for file in ordered]
+        running = [pool.submit(several, alike) for alike in ordered]
         try:
             wait(running, return_when=FIRST_EXCEPTION)
         finally:
@@ -107,6 +111,14 @@ def pull(
         raise InterruptedError
     place.complete()
     return pulled
+
+
+def _alike(files: Iterable[RemoteFile]) -> list[list[RemoteFile]]:
+    """Files of the same bytes together: they are gathered under one name, so one after another."""
+    found: dict[str, list[RemoteFile]] = {}
+    for file in files:
+        found.setdefault(file.etag, []).append(file)
+    return list(found.values())
 
 
 def _bring(

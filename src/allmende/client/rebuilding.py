@@ -97,9 +97,10 @@ def rebuild_file(
     """
     building = _Building(hub, snapshot, file, into, local, told, stop)
     into.touch()
+    begun = into.stat().st_size > 0
     with into.open("r+b", buffering=0) as writer:
         writer.truncate(file.size_bytes)
-        left = _copy_local(building, writer, offered.objects)
+        left = _copy_local(building, writer, offered.objects, begun=begun)
         for _ in range(_ROUNDS):
             chosen = _decodable(building.local, left)
             if not chosen:
@@ -121,14 +122,14 @@ def rebuild_file(
 
 
 def _copy_local(
-    building: _Building, writer: BinaryIO, objects: Sequence[OfferedObject]
+    building: _Building, writer: BinaryIO, objects: Sequence[OfferedObject], *, begun: bool
 ) -> list[OfferedObject]:
-    """Write what lies in local files or in the unfinished one; returns the other objects."""
+    """Copy what lies in local files, leave what is in a file that was begun; returns the other objects."""
     left: list[OfferedObject] = []
     for one in objects:
         if building.stop.is_set():
             raise InterruptedError
-        if _is_written(writer, one):
+        if begun and _is_written(writer, one):
             _note(building, one)
         elif building.local.has([one.id]) and (data := _local(building.local, one)) is not None:
             _write(building, writer, one, data)
@@ -152,7 +153,7 @@ def _is_written(writer: BinaryIO, one: OfferedObject) -> bool:
     for span in one.spans:
         writer.seek(span.file_start)
         part = writer.read(span.size_bytes)
-        if not any(part[:64]) and not any(part):
+        if part.count(0) == len(part):
             return False  # a hole: nothing was written here, and zeros are quickly written again
         data[span.object_start : span.object_start + len(part)] = part
         filled += len(part)
@@ -161,11 +162,15 @@ def _is_written(writer: BinaryIO, one: OfferedObject) -> bool:
 
 def _write(building: _Building, writer: BinaryIO, one: OfferedObject, data: memoryview) -> None:
     for span in one.spans:
-        writer.seek(span.file_start)
-        part = data[span.object_start : span.object_start + span.size_bytes]
-        while part:
-            part = part[writer.write(part) :]
+        _put(writer, span.file_start, data[span.object_start : span.object_start + span.size_bytes])
     _note(building, one)
+
+
+def _put(writer: BinaryIO, start: int, data: memoryview) -> None:
+    """Write all of it: an unbuffered file may take less at a time."""
+    writer.seek(start)
+    while data:
+        data = data[writer.write(data) :]
 
 
 def _note(building: _Building, one: OfferedObject) -> None:
@@ -317,12 +322,11 @@ def _fetch_range(building: _Building, writer: BinaryIO, address: str, start: int
     with building.hub.open("GET", address, headers=headers) as answer:
         if not whole and answer.status != 206:
             raise UnexpectedAnswer("The hub does not answer ranges of a file.")
-        writer.seek(start)
         while start < end:
             block = answer.read(min(_BLOCK_BYTES, end - start))
             if not block:
                 raise HubUnreachable(f"The hub ended {building.file.path} too early.")
             building.moved(len(block))
-            writer.write(block)
+            _put(writer, start, memoryview(block))
             start += len(block)
     return start

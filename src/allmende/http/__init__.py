@@ -16,12 +16,13 @@ from allmende.http.calls import (
 from allmende.http.doors import asks_for_unsafe, door_of, warning_headers
 from allmende.http.edge import Edge
 from allmende.http.errors import ErrorPage, error_response, header_text, refused, status_of
-from allmende.http.paths import SegmentPaths, register_convertors
+from allmende.http.paths import API_TYPES, SegmentPaths, register_convertors
 from allmende.http.ranges import Part, RangeNotSatisfiable, is_unchanged, wanted_part, wanted_parts
 from allmende.http.sessions import SESSION_COOKIE, SESSION_TTL_S, session_actor, session_value
 from allmende.http.uploads import body_chunks, receive_body
 
 __all__ = [
+    "API_TYPES",
     "SESSION_COOKIE",
     "SESSION_TTL_S",
     "Edge",

@@ -11,7 +11,12 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["SegmentPaths", "register_convertors"]
+from allmende.ids import RepoType
+
+__all__ = ["API_TYPES", "SegmentPaths", "register_convertors"]
+
+API_TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
+"""The type of a repo by what API addresses call it."""
 
 _SLASH = "\0"
 _MAX_PATH_BYTES = 16_384

@@ -5,13 +5,12 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.routing import Route
 
-from allmende.http import Endpoint, base_url
+from allmende.http import API_TYPES, Endpoint, base_url
 from allmende.ids import RepoType
 from allmende.registry import Actor, Repo, RepoNotFound, changeable_repo, check_gate, readable_repo
 from allmende.storage import UnitOfWork
 
 __all__ = [
-    "API_TYPES",
     "PREFIX",
     "changeable",
     "readable",
@@ -23,7 +22,6 @@ __all__ = [
     "repo_url",
 ]
 
-API_TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
 PREFIX: dict[RepoType, str] = {"model": "", "dataset": "datasets/", "space": "spaces/"}
 """What stands before a repo's name in addresses outside the API."""

@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from allmende.errors import BadRequest, NotOffered
 from allmende.formats import TASKS
-from allmende.http import reading, reading_unit, services_of
-from allmende.hub.addresses import API_TYPES, repo_type
+from allmende.http import API_TYPES, reading, reading_unit, services_of
+from allmende.hub.addresses import repo_type
 from allmende.hub.bodies import switch, switch_or_none
 from allmende.hub.info import expand_of
 from allmende.hub.pages import cursor_of, page_size, paged, position_at

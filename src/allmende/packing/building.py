@@ -7,6 +7,7 @@ written, whose SHA-256 has to be that of the file.
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 
 from blake3 import blake3
 
@@ -29,7 +30,7 @@ from allmende.packing.bases import Base, open_base
 from allmende.packing.choosing import Chooser
 from allmende.packing.cutting import SMALL_BYTES, Cut, PlacedBytes, can_be_cut, cut, other_bytes, plain_of
 from allmende.packing.layout import tensors_in
-from allmende.packing.reading import ObjectOpener, RecipeReader
+from allmende.packing.reading import ObjectOpener, RecipeReader, is_readable
 from allmende.packing.shelf import Intake, Shelf, Shelved
 from allmende.weights import Place
 from allmende.xorbs import Chunker, chunk_hash
@@ -326,15 +327,4 @@ def _read_back(recipe: Recipe, opener: ObjectOpener, checkpoint: Callable[[], No
 def _unreadable(building: _Building, recipe: Recipe, checkpoint: Callable[[], None]) -> frozenset[ObjectId]:
     """The objects of a recipe that were there before, and of which not all can be read."""
     before = (one for one in recipe.objects if one not in building.parts.written)
-    return frozenset(one for one in before if not _is_readable(building.opener, one, checkpoint))
-
-
-def _is_readable(opener: ObjectOpener, object_id: ObjectId, checkpoint: Callable[[], None]) -> bool:
-    try:
-        plain = opener(object_id)
-        for start in range(0, plain.size_bytes, _BLOCK_BYTES):
-            checkpoint()
-            plain.read_at(start, min(_BLOCK_BYTES, plain.size_bytes - start))
-    except (DamagedObject, ObjectMissing):
-        return False
-    return True
+    return frozenset(one for one in before if not is_readable(partial(building.opener, one), checkpoint))

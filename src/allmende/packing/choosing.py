@@ -7,6 +7,7 @@ vocabulary, is built on whatever is nearest in each place.
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 
 from allmende.codecs import (
     Candidate,
@@ -30,7 +31,7 @@ from allmende.codecs import (
 )
 from allmende.packing.bases import Base, candidate_of, objects_of
 from allmende.packing.cutting import Cut
-from allmende.packing.reading import ObjectOpener
+from allmende.packing.reading import ObjectOpener, is_readable
 from allmende.packing.shelf import MAX_DEPTH, Shelf, Shelved
 
 __all__ = ["Chooser"]
@@ -39,7 +40,6 @@ _LEVEL_PENALTY = 1.15
 """For each level beyond the first: more is read and decoded for a byte of the object."""
 _NEXT_TO_NOTHING = 1000
 """A prediction that leaves so many times less than the object takes alone ends the search."""
-_READ_BYTES = 1024 * 1024
 _WORTH = 0.97
 """A prediction that saves less than this of what the object takes alone is not worth its base."""
 
@@ -83,7 +83,11 @@ class Chooser:
         try:
             return self._smallest(child, candidates)
         except (DamagedObject, ObjectMissing):
-            sound = [candidate for candidate in candidates if self._is_readable(candidate)]
+            sound = [
+                candidate
+                for candidate in candidates
+                if is_readable(partial(ReferenceBytes, candidate.reference, self._opener))
+            ]
             if len(sound) == len(candidates):
                 raise  # it is no base that is damaged
             return self._smallest(child, sound)
@@ -113,16 +117,6 @@ class Chooser:
                 if best.cost * _NEXT_TO_NOTHING < most:
                     break
         return best
-
-    def _is_readable(self, candidate: Candidate) -> bool:
-        """Whether all of a base can be read; what is damaged in it was told to the shelf."""
-        plain = ReferenceBytes(candidate.reference, self._opener)
-        try:
-            for start in range(0, plain.size_bytes, _READ_BYTES):
-                plain.read_at(start, min(_READ_BYTES, plain.size_bytes - start))
-        except (DamagedObject, ObjectMissing):
-            return False
-        return True
 
     def _try(self, proposal: Proposal, plain: Plain, words: WordType) -> _Trial | None:
         try:

@@ -26,7 +26,7 @@ from allmende.codecs import (
 )
 from allmende.packing.shelf import MAX_DEPTH, Shelf
 
-__all__ = ["ObjectOpener", "RecipeReader", "UnreadableObject", "open_recipe", "shelf_plain"]
+__all__ = ["ObjectOpener", "RecipeReader", "UnreadableObject", "is_readable", "open_recipe", "shelf_plain"]
 
 _OPEN_OBJECTS = 8
 _READ_BYTES = 1024 * 1024
@@ -190,6 +190,18 @@ class RecipeReader(io.RawIOBase):
         self._digested += len(part)
         if self._digested == self._recipe.size_bytes and self._digest.hexdigest() != self._recipe.sha256:
             raise DamagedObject(f"The bytes of content {self._recipe.sha256} are not what was stored.")
+
+
+def is_readable(opened: Callable[[], Plain], checkpoint: Callable[[], None] = lambda: None) -> bool:
+    """Whether all bytes of something can be read; what is damaged in it is told to the shelf on the way."""
+    try:
+        plain = opened()
+        for start in range(0, plain.size_bytes, _READ_BYTES):
+            checkpoint()
+            plain.read_at(start, min(_READ_BYTES, plain.size_bytes - start))
+    except (DamagedObject, ObjectMissing):
+        return False
+    return True
 
 
 def shelf_plain(shelf: Shelf, object_id: ObjectId) -> Plain:
