@@ -1,6 +1,7 @@
 """Lineage in our own JSON: where a model comes from, what comes from it, and how two models are akin."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
 from anyio.to_thread import run_sync
@@ -16,6 +17,7 @@ from allmende.flows import (
     LineageView,
     ancestors,
     descendants,
+    family_figures,
     lineage_of,
     path_between,
     siblings,
@@ -193,6 +195,28 @@ class PathDescription(BaseModel):
     steps: list[StepDescription]
 
 
+class FamilyStorageDescription(BaseModel):
+    """What a family takes: the repos that the caller may see of its ancestors and all that comes from these.
+
+    Private repos are counted for a private model alone, those of its namespace. Each content counts once.
+    """
+
+    schema_name: Annotated[Literal["allmende.family-storage/1"], Field(serialization_alias="schema")] = (
+        "allmende.family-storage/1"
+    )
+    repo: str
+    revision: str
+    repos: int = Field(description="How many repos are counted, this one with them.")
+    complete: bool = Field(description="Whether these are all of the family; otherwise the first 500.")
+    content_bytes: int = Field(description="Of the large files, as they are.")
+    packed_bytes: int = Field(description="Of those that are stored as what is new in them.")
+    stored_bytes: int = Field(description="What all of them take.")
+    shared_bytes: int = Field(description="Of that, what files outside the family consist of too.")
+    saved_by_sharing_bytes: int
+    saved_by_prediction_bytes: int
+    saved_by_compression_bytes: int
+
+
 def add_lineage_routes(app: FastAPI) -> None:
     """Add the addresses about lineage."""
     model = "/models/{namespace:segment}/{name:segment}/lineage/{revision:revision}"
@@ -201,6 +225,7 @@ def add_lineage_routes(app: FastAPI) -> None:
         (f"{model}/ancestors", lineage_ancestors, AncestorsDescription),
         (f"{model}/descendants", lineage_descendants, DescendantsDescription),
         (f"{model}/siblings", lineage_siblings, SiblingsDescription),
+        (f"{model}/storage", lineage_storage, FamilyStorageDescription),
         (model, lineage, LineageDescription),
         ("/lineage/path", lineage_path, PathDescription),
     ):
@@ -253,6 +278,24 @@ async def lineage_siblings(request: Request, namespace: str, name: str, revision
     def found(uow: UnitOfWork, actor: Actor, repo: Repo, at: Revision) -> SiblingsDescription:
         kin = siblings(uow, actor, repo, at.oid)
         return SiblingsDescription(repo=repo.full_name, revision=at.oid, siblings=[_kin(one) for one in kin])
+
+    return await run_sync(_at, request, f"{namespace}/{name}", revision, found)
+
+
+async def lineage_storage(
+    request: Request, namespace: str, name: str, revision: str
+) -> FamilyStorageDescription:
+    """What all models of a family take together, and what is saved by which means."""
+
+    def found(uow: UnitOfWork, actor: Actor, repo: Repo, at: Revision) -> FamilyStorageDescription:
+        family = family_figures(uow, actor, repo, at.oid)
+        return FamilyStorageDescription(
+            repo=repo.full_name,
+            revision=at.oid,
+            repos=family.repos,
+            complete=not family.is_cut,
+            **asdict(family.figures),
+        )
 
     return await run_sync(_at, request, f"{namespace}/{name}", revision, found)
 

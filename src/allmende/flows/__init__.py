@@ -13,6 +13,7 @@ from allmende.flows.bootstrap import (
 from allmende.flows.chunk_maps import enqueue_chunking
 from allmende.flows.content_examination import format_fact
 from allmende.flows.content_packing import enqueue_packing
+from allmende.flows.family_storage import FamilyFigures, family_figures
 from allmende.flows.family_view import ancestors, path_between
 from allmende.flows.file_scanning import report_fact, verdict_fact
 from allmende.flows.file_verdicts import UNEXAMINED, FileVerdict, entry_verdicts, known_rule
@@ -116,6 +117,7 @@ __all__ = [
     "DescendantsPage",
     "Door",
     "EdgeView",
+    "FamilyFigures",
     "FileBlocked",
     "FileHoldsSecret",
     "FileOffers",
@@ -168,6 +170,7 @@ __all__ = [
     "enqueue_packing",
     "enqueue_unpacking",
     "entry_verdicts",
+    "family_figures",
     "find_offers",
     "forget_lineage_of_contents",
     "format_fact",

@@ -97,6 +97,10 @@ class HubShelf:
         if recorded:
             _log.error("encoding %s of object %s is damaged: %s", given[number].number, object_id, problem)
 
+    def give_nothing(self, object_id: ObjectId) -> None:
+        """Say that others than the shelf's encodings were given out of this object: damage is not theirs."""
+        self._given.pop(object_id, None)
+
     def intake(self) -> "HubIntake":
         """See Shelf."""
         return HubIntake(self._database, self._packs, self, self._settling)
@@ -144,6 +148,8 @@ class HubIntake:
         own = self._new.get(object_id)
         if own is None:
             return self._shelf.encodings(object_id)
+        # What is written now takes the place of what the shelf has: reading back must not fall back to that.
+        self._shelf.give_nothing(object_id)
         writer, new = own
         return [writer.read(new.offset_bytes, new.size_bytes)]
 

@@ -8,7 +8,7 @@ as they have one of these: no figure tells of what another namespace keeps.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from allmende.ids import Sha256
+from allmende.ids import RepoId, Sha256
 from allmende.registry import Repo, list_held
 from allmende.storage import (
     PUBLIC_SCOPE,
@@ -19,7 +19,7 @@ from allmende.storage import (
     recipe_sizes,
 )
 
-__all__ = ["ContentsFigures", "contents_figures", "repo_figures", "scope_of_repo"]
+__all__ = ["ContentsFigures", "contents_figures", "held_by", "repo_figures", "scope_of_repo"]
 
 _PAGE = 500
 
@@ -43,10 +43,15 @@ class ContentsFigures:
 
 def repo_figures(uow: UnitOfWork, repo: Repo) -> ContentsFigures:
     """The figures of all contents that a repo holds, in all its revisions."""
+    return contents_figures(uow, scope_of_repo(repo), held_by(uow, repo.id))
+
+
+def held_by(uow: UnitOfWork, repo_id: RepoId) -> list[Sha256]:
+    """All contents that a repo holds, in all its revisions."""
     hashes: list[Sha256] = []
-    while page := list_held(uow, repo.id, hashes[-1] if hashes else None, _PAGE):
+    while page := list_held(uow, repo_id, hashes[-1] if hashes else None, _PAGE):
         hashes += [held.sha256 for held in page]
-    return contents_figures(uow, scope_of_repo(repo), hashes)
+    return hashes
 
 
 def scope_of_repo(repo: Repo) -> int:

@@ -34,13 +34,13 @@ class Intake(Protocol):
     """New things on their way onto a shelf: all of them come to be there at once, or none."""
 
     def add(self, encoded: EncodedObject) -> None:
-        """Write an encoding of an object; one that the shelf has already becomes one more of its encodings.
+        """Write an encoding of an object; of what is there already it is one more, or takes its place.
 
         The encoding can be read through `encodings` of this intake before it is committed.
         """
 
     def encodings(self, object_id: ObjectId) -> Sequence[Plain]:
-        """As Shelf.encodings, and what this intake has written first."""
+        """As Shelf.encodings; of what this intake has written, that first, and no others that it replaces."""
 
     def add_chunks(self, chunks: Mapping[bytes, Piece]) -> None:
         """Record where chunks lie (by their Xet hash), so that the next file with them finds them."""

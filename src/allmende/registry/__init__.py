@@ -76,7 +76,6 @@ from allmende.registry.holdings import (
     release,
     storage_of,
     usable,
-    used_storage,
 )
 from allmende.registry.last_commits import last_commits
 from allmende.registry.listing import (
@@ -329,7 +328,6 @@ __all__ = [
     "update_account",
     "update_repo",
     "usable",
-    "used_storage",
     "visible_among",
     "visible_storage",
 ]

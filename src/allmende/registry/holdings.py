@@ -31,7 +31,6 @@ __all__ = [
     "release",
     "storage_of",
     "usable",
-    "used_storage",
 ]
 
 
@@ -181,19 +180,8 @@ def release(uow: UnitOfWork, repo_id: RepoId, hashes: Iterable[Sha256]) -> None:
         )
 
 
-def used_storage(uow: UnitOfWork, repo_id: RepoId) -> int:
-    """Bytes of all contents that the repo holds, in all its revisions."""
-    query = (
-        select(func.coalesce(func.sum(content.c.size_bytes), 0))
-        .select_from(repo_content)
-        .join(content, content.c.sha256 == repo_content.c.sha256)
-        .where(repo_content.c.repo_id == repo_id)
-    )
-    return int(uow.connection.execute(query).scalar_one())
-
-
 def storage_of(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, int]:
-    """The same for several repos."""
+    """Bytes of all contents that each of these repos holds, in all its revisions."""
     wanted = sorted(set(repo_ids))
     found = dict.fromkeys(wanted, 0)
     for batch in batches(wanted):

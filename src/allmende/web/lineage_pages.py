@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.routing import Route
 
-from allmende.flows import Ancestry, KinView, LineageView, TreeNode, ancestors, descendants, lineage_of
+from allmende.flows import (
+    Ancestry,
+    FamilyFigures,
+    KinView,
+    LineageView,
+    TreeNode,
+    ancestors,
+    descendants,
+    family_figures,
+    lineage_of,
+)
 from allmende.registry import RepoNotFound
 from allmende.web.addresses import PREFIX
 from allmende.web.family import family_of
@@ -14,6 +24,7 @@ from allmende.web.lineage_words import kin_link, kin_name, line_words
 from allmende.web.messages import Catalogue
 from allmende.web.origin import origin_of
 from allmende.web.repo_views import repo_of, view_of
+from allmende.web.stored import stored_words
 from allmende.web.visits import Visit, page
 
 __all__ = ["Named", "Row", "lineage", "routes"]
@@ -22,6 +33,7 @@ _BRANCH = "main"
 _MAX_ANCESTORS = 500
 _MAX_ROWS = 200
 _MAX_SIBLINGS = 50
+_A_FAMILY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ def lineage(visit: Visit) -> Response:
         oid = view.revision.oid
         found = lineage_of(uow, actor, repo, oid)
         above = ancestors(uow, actor, repo, oid, nodes=_MAX_ANCESTORS)
+        together = family_figures(uow, actor, repo, oid)
         below = descendants(uow, actor, repo, oid, cursor=cursor) if cursor else found.descendants
     rows = _above(above, found, t)
     return visit.render(
@@ -72,6 +85,7 @@ def lineage(visit: Visit) -> Response:
         tab="lineage",
         origin=origin_of(view, found, t),
         family=family_of(found, above, t),
+        together=_together(together, t),
         rows=rows[:_MAX_ROWS],
         more_rows=max(0, len(rows) - _MAX_ROWS),
         siblings=_kin(found.siblings[:_MAX_SIBLINGS], found, t),
@@ -81,6 +95,15 @@ def lineage(visit: Visit) -> Response:
         first=visit.address(after="") if cursor else None,
         following=visit.address(after=below.next) if below.next else None,
     )
+
+
+def _together(family: FamilyFigures, t: Catalogue) -> str:
+    """What the family takes, where there is one with files."""
+    if family.repos < _A_FAMILY or not family.figures.content_bytes:
+        return ""
+    says, how = stored_words(family.figures, t)
+    count = t.plural("stored.first" if family.is_cut else "stored.family", family.repos)
+    return f"{count} {says}." + (f" {how}" if how else "")
 
 
 def _above(ancestry: Ancestry, view: LineageView, t: Catalogue) -> Sequence[Row]:

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from allmende.facts import revision_facts
-from allmende.flows import entry_verdicts, lineage_of
+from allmende.flows import entry_verdicts, lineage_of, repo_figures
 from allmende.formats import MalformedCard, library_of, parse_card
 from allmende.http import base_url, door_of
-from allmende.registry import CARD_PATH, FileEntry, Repo, folder_at, read_card, tags_by_repo, used_storage
+from allmende.registry import CARD_PATH, FileEntry, Repo, folder_at, read_card, tags_by_repo
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import blob_path, resolve_path
 from allmende.web.markdown import Place, TextTooLong, render_markdown
@@ -43,12 +43,12 @@ def repo_page(visit: Visit) -> Response:
         text = None if held_back else read_card(uow, repo.id, oid)
         tags = tags_by_repo(uow, [repo.id]).get(repo.id, [])
         lineage = lineage_of(uow, visit.actor, repo, oid) if repo.type == "model" else None
-        used_bytes = used_storage(uow, repo.id)
+        storage = repo_figures(uow, repo)
         has_files = any(entry.path != ".gitattributes" for entry in listing)
     card, body, problem = _split(text)
     origin = None if lineage is None else origin_of(view, lineage, visit.t)
     contradicted = origin is not None and origin.contradicted
-    known = Known(repo, facts, card, used_bytes, visit.t.moment(view.revision.commit.at), contradicted)
+    known = Known(repo, facts, card, storage, visit.t.moment(view.revision.commit.at), contradicted)
     place = Place(blob_path(repo, view.name, ""), resolve_path(repo, view.name, ""))
     rendered, too_long = _rendered(body, place)
     derived = facts.value("library_name")

@@ -6,11 +6,12 @@ from typing import Any
 
 from allmende.clock import parse_iso
 from allmende.facts import Fact, FactSource, RevisionFacts
-from allmende.flows import SCAN
+from allmende.flows import SCAN, ContentsFigures
 from allmende.formats import library_of, pipeline_tag_of
 from allmende.registry import Repo
 from allmende.web.addresses import list_path, scan_path
 from allmende.web.messages import Catalogue
+from allmende.web.stored import stored_words
 
 __all__ = ["Known", "Statement", "parameters_in", "statements"]
 
@@ -43,7 +44,7 @@ class Known:
     facts: RevisionFacts
     card: Mapping[str, Any]
     """What the card of this revision declares."""
-    used_bytes: int
+    storage: ContentsFigures
     changed: str
     base_contradicted: bool = False
     """Whether the weights contradict what is declared of the base."""
@@ -59,7 +60,7 @@ def statements(known: Known, t: Catalogue) -> list[Statement]:
         *_named(known, t),
         _licence(known, t),
         *_declared(known, t),
-        Statement("storage", t.size(known.used_bytes), "measured", t("evidence.storage")),
+        _storage(known, t),
         Statement("changed", known.changed, "measured", t("evidence.changed")),
     ]
 
@@ -100,6 +101,11 @@ def _scan(known: Known, t: Catalogue) -> Statement:
     link = scan_path(known.repo, _BRANCH)
     says = t.word(f"scan.status.{status}", status)
     return Statement("scan", says, fact.source, _tool(fact, t), link, ", ".join(told))
+
+
+def _storage(known: Known, t: Catalogue) -> Statement:
+    says, how = stored_words(known.storage, t)
+    return Statement("storage", says, "measured", " ".join(filter(None, (t("evidence.storage"), how))))
 
 
 def _formats(known: Known, t: Catalogue) -> Statement:

@@ -208,5 +208,16 @@ def test_models_are_found_by_a_measured_base(family: Family) -> None:
 def test_the_openapi_document_tells_of_all_of_it(family: Family) -> None:
     paths = family(f"{API}/openapi.json").json()["paths"]
     told = [path for path in paths if "lineage" in path]
-    assert len(told) == 5
+    assert len(told) == 6
     assert all("lineage" in paths[path]["get"]["tags"] for path in told)
+
+
+def test_what_a_family_takes_together(family: Family) -> None:
+    anybody = family.lineage("alice/base", "/storage")
+    assert anybody["schema"] == "allmende.family-storage/1"
+    assert (anybody["repo"], anybody["complete"]) == ("alice/base", True)
+    assert anybody["repos"] == 3
+    assert anybody["content_bytes"] == anybody["stored_bytes"] > len(safetensors_of(BASE))
+    assert family.lineage("bob/tuned", "/storage")["content_bytes"] == anybody["content_bytes"]
+    assert family.lineage("bob/tuned", "/storage", by="bob")["repos"] == 3
+    assert family.lineage("bob/secret", "/storage", by="bob")["repos"] == 4

@@ -7,16 +7,17 @@ from random import Random
 
 import pytest
 
-from allmende.codecs import DamagedObject
-from allmende.flows import collect_garbage, fsck
+from allmende.codecs import DamagedObject, read_recipe
+from allmende.flows import collect_garbage, fsck, shelf_of
 from allmende.flows.maintenance import find_damage, scrub
 from allmende.flows.object_settling import orphan_packs, settle_objects
 from allmende.flows.reading import BytesDamaged, open_unpacked
 from allmende.flows.unpacking import enqueue_unpacking
 from allmende.ids import Sha256
 from allmende.jobs import JobContext
+from allmende.packing import reencode
 from allmende.registry import Actor
-from allmende.storage import find_recipes, list_packs
+from allmende.storage import PUBLIC_SCOPE, encodings_of, find_recipes, list_packs
 from tests.integration.flows.packed_hub import PackedHub, family, settings_of_packing
 
 FLIPS = 50
@@ -36,6 +37,26 @@ def two(packed: PackedHub, alice: Actor, seed: int) -> tuple[Sha256, Sha256, byt
     packed.pack()
     assert packed.content(second).is_packed
     return first, second, tuned
+
+
+def test_damage_of_what_is_just_written_is_not_told_of_what_lies_there(
+    packed: PackedHub, alice: Actor
+) -> None:
+    sha256 = two(packed, alice, 7)[0]
+    shelf = shelf_of(packed.services, PUBLIC_SCOPE)
+    with packed.database.read() as uow:
+        recipe = read_recipe(find_recipes(uow, sha256)[0].body)
+    (object_id, *_) = recipe.objects
+    assert len(shelf.encodings(object_id)) == 1
+    intake = shelf.intake()
+    try:
+        intake.add(reencode(shelf, object_id))
+        assert len(intake.encodings(object_id)) == 1
+        shelf.report_damage(object_id, 0, "what was written now is damaged")
+    finally:
+        intake.discard()
+    with packed.database.read() as uow:
+        assert [one.damaged for one in encodings_of(uow, PUBLIC_SCOPE, object_id)] == [None]
 
 
 @pytest.mark.parametrize("flips", [FLIPS, pytest.param(CAMPAIGN_FLIPS, marks=pytest.mark.campaign)])

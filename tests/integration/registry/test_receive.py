@@ -30,8 +30,8 @@ from allmende.registry import (
     prepare,
     receive,
     resolve_revision,
+    storage_of,
     tags_by_repo,
-    used_storage,
 )
 from allmende.storage import Database, outbox
 from tests.integration.conftest import HeldClock
@@ -201,7 +201,7 @@ def test_bytes_are_linked_by_those_who_uploaded_them(
     commit(alice, repo, LinkContent("w.bin", sha256, 14))
     with database.read() as uow:
         assert file_at(uow, resolve_revision(uow, repo, "main"), "w.bin").size_bytes == 14
-        assert used_storage(uow, repo.id) == 14
+        assert storage_of(uow, [repo.id]) == {repo.id: 14}
         assert held_content(uow, repo.id, sha256) is not None
     own = make_repo(bob)
     with pytest.raises(ContentNotPossessed) as known:

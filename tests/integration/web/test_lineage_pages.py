@@ -1,5 +1,6 @@
 """What people see of measured lineage: the section of a model's page, and the page of its family."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -168,6 +169,17 @@ def test_a_private_child_is_neither_drawn_nor_counted_for_others(family: Service
     own = person(family, "alice").open("/alice/base/lineage").text
     assert "descendant: alice/hidden-child" in links_in_drawing(own)
     assert "4 models are derived from it." in words(own)
+
+
+def test_the_page_says_what_the_family_takes_together(family: Services, anybody: Person) -> None:
+    """Here nothing is packed: it is as much as there is, and nothing is said to be saved."""
+    said = words(anybody.open("/alice/base/lineage").text)
+    told = re.compile(r"The 5 repos of this family together hold \d+(\.\d+)? [kM]B\. ")
+    assert told.search(said), said
+    assert "Saved:" not in said
+    # A private child is not counted for a public model, whoever looks.
+    assert told.search(words(person(family, "alice").open("/alice/base/lineage").text))
+    assert "this family" not in words(anybody.open("/alice/stranger/lineage").text)
 
 
 def test_when_a_child_becomes_public_it_is_shown(family: Services) -> None:
