@@ -54,7 +54,11 @@ ci: check test sample torch browser  ## All of the above and a bounded sample of
 	@$(MAKE) demo ONESHOT=1
 
 sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp  ## System and attack tests, slow ones, older clients
-	@$(call some,$(DEV)/python -m pytest tests/system tests/attack -m "$(HERE)")
+	@# Those of the system mostly wait for processes to start and end: the attacks have the other core meanwhile.
+	@mkdir -p .cache; $(DEV)/python -m pytest tests/attack -m "$(HERE)" >.cache/attack.log 2>&1 & attack=$$!; \
+	trap 'kill $$attack 2>/dev/null || true' EXIT; code=0; \
+	$(DEV)/python -m pytest tests/system -m "$(HERE)" || code=$$?; \
+	wait $$attack || code=$$?; cat .cache/attack.log; exit $$code
 	@$(call some,$(DEV)/python -m pytest tests/unit tests/integration tests/contract -m "(clients or slow) and $(HERE)")
 
 torch:  ## The scenarios with transformers, datasets and others (needs a CPU build of torch, see tools/environment.py)
