@@ -21,6 +21,17 @@ CALLS_BYTES = 300_000
 
 
 over_xet = pytest.mark.parametrize("version", XET_VERSIONS)
+at_length_over_xet = pytest.mark.parametrize(
+    "version",
+    [
+        XET_VERSIONS[0],
+        *(
+            pytest.param(*older.values, id=older.id, marks=[*older.marks, pytest.mark.campaign])
+            for older in XET_VERSIONS[1:]
+        ),
+    ],
+)
+"""Hundreds of megabytes a test: older clients chunk and send by the same code, and do these in campaigns."""
 
 
 @pytest.fixture
@@ -39,7 +50,7 @@ def sha256_in(client: Client, repo: str, path: str) -> str:
     return loaded
 
 
-@over_xet
+@at_length_over_xet
 @pytest.mark.slow
 def test_300_files_in_one_folder(
     hub: RunningHub, client_of: ClientOf, version: str, seed: int, name: str, tmp_path: Path
@@ -62,7 +73,7 @@ def test_300_files_in_one_folder(
 
 
 @pytest.mark.slow
-@over_xet
+@at_length_over_xet
 def test_one_changed_hundredth_is_all_that_is_sent(
     hub: RunningHub,
     client_of: ClientOf,
@@ -92,7 +103,7 @@ def test_one_changed_hundredth_is_all_that_is_sent(
 
 
 @pytest.mark.slow
-@over_xet
+@at_length_over_xet
 def test_a_killed_upload_goes_on_where_it_was(
     hub: RunningHub,
     client_of: ClientOf,
