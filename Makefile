@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DEV := .venvs/dev/bin
 SHARDS := .cache/all-tests
-LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch scan-peers delta-peers log-judge fuzz
+LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch scan-peers delta-peers log-judge proof-judge bom-judge fuzz
 
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= pickle torch joblib zip archive safetensors gguf template json yaml hdf5 keras onnx tensorflow \
@@ -53,7 +53,7 @@ format: .venvs/dev/.stamp  ## Put the sources into form
 ci: check test sample torch browser  ## All of the above and a bounded sample of everything else (under 30 minutes)
 	@$(MAKE) demo ONESHOT=1
 
-sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp  ## System and attack tests, slow ones, older clients
+sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp .venvs/proof-judge/.stamp .venvs/bom-judge/.stamp  ## System and attack tests, slow ones, older clients
 	@# Those of the system mostly wait for processes to start and end: the attacks have the other core meanwhile.
 	@mkdir -p .cache; $(DEV)/python -m pytest tests/attack -m "$(HERE)" >.cache/attack.log 2>&1 & attack=$$!; \
 	trap 'kill $$attack 2>/dev/null || true' EXIT; code=0; \
@@ -77,7 +77,7 @@ all-tests: $(addprefix $(SHARDS)/,check unit integration contract system attack 
 $(SHARDS)/check:
 	@$(MAKE) check && mkdir -p $(@D) && touch $@
 
-$(SHARDS)/unit $(SHARDS)/integration $(SHARDS)/contract $(SHARDS)/system $(SHARDS)/attack: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp
+$(SHARDS)/unit $(SHARDS)/integration $(SHARDS)/contract $(SHARDS)/system $(SHARDS)/attack: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp .venvs/proof-judge/.stamp .venvs/bom-judge/.stamp
 	@$(call some,$(DEV)/python -m pytest tests/$(@F) -m "$(HERE)")
 	@mkdir -p $(@D) && touch $@
 
@@ -119,6 +119,8 @@ clean:  ## Remove what was built: environments, caches, stamps
 .venvs/client-1/.stamp: requirements/client-1.txt
 .venvs/scan-peers/.stamp: requirements/scan-peers.txt
 .venvs/log-judge/.stamp: requirements/log-judge.txt
+.venvs/proof-judge/.stamp: requirements/proof-judge.txt
+.venvs/bom-judge/.stamp: requirements/bom-judge.txt
 .venvs/delta-peers/.stamp: requirements/torch.txt requirements/delta-peers.txt
 .venvs/fuzz/.stamp: requirements/fuzz.txt
 .venvs/dev/.stamp .venvs/demo/.stamp .venvs/torch/.stamp .venvs/fuzz/.stamp: \

@@ -19,7 +19,7 @@ from allmende.xorbs import Chunker, chunk_hash
 from bench.findings import Skipped
 from bench.plain_http import BenchFailed
 
-__all__ = ["ChunkStore", "weight_files", "xor_bytes", "zipnn_bytes", "zstd_bytes"]
+__all__ = ["ChunkStore", "tensors_of", "weight_files", "xor_bytes", "zipnn_bytes", "zstd_bytes"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _ZIPNN = _ROOT / ".venvs/delta-peers/bin/python"
@@ -60,10 +60,10 @@ def xor_bytes(path: Path, base: Path | None) -> int:
     """
     if path.suffix != ".safetensors":
         return zstd_bytes(path)
-    theirs = {} if base is None or base.suffix != ".safetensors" else dict(_tensors(base))
+    theirs = {} if base is None or base.suffix != ".safetensors" else dict(tensors_of(base))
     compressor = zstandard.ZstdCompressor(level=1)
     total = path.stat().st_size
-    for key, data in _tensors(path):
+    for key, data in tensors_of(path):
         planes = np.frombuffer(data, np.uint8)
         other = theirs.get(key)
         if other is not None and len(other) == len(data):
@@ -74,7 +74,8 @@ def xor_bytes(path: Path, base: Path | None) -> int:
     return total
 
 
-def _tensors(path: Path) -> Iterator[tuple[tuple[str, str], bytes]]:
+def tensors_of(path: Path) -> Iterator[tuple[tuple[str, str], bytes]]:
+    """The tensors of a safetensors file by name and type, in the order of its header."""
     with path.open("rb") as file:
         header = read_header(file, path.stat().st_size)
         for tensor in header.tensors:

@@ -24,14 +24,18 @@ from bench.lineage import measure_lineage
 from bench.log import measure_log
 from bench.place import Place, open_place
 from bench.plain_http import BenchFailed
+from bench.proof import measure_proof
 from bench.scan import measure_scan
+from bench.search import measure_pages
 from bench.small_answers import measure_commit, measure_model_info, measure_tree
+from bench.verify import measure_verify
 from bench.xet import measure_xet
 from tools.serving import HubFailed
 
 MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
     "model_info": measure_model_info,
     "tree": measure_tree,
+    "pages": measure_pages,
     "commit": measure_commit,
     "download": measure_download,
     "upload": measure_upload,
@@ -40,6 +44,8 @@ MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
     "lineage": measure_lineage,
     "delta": measure_delta,
     "log": measure_log,
+    "proof": measure_proof,
+    "verify": measure_verify,
     "memory": measure_memory,
     "first_upload": measure_first_upload,
 }

@@ -40,6 +40,8 @@ ENVIRONMENTS = {
     "client-1": Environment(("client-1.txt",), project=False),
     "scan-peers": Environment(("scan-peers.txt",), project=False),
     "log-judge": Environment(("log-judge.txt",), project=False),
+    "proof-judge": Environment(("proof-judge.txt",), project=False),
+    "bom-judge": Environment(("bom-judge.txt",), project=False),
     "delta-peers": Environment(("torch.txt", "delta-peers.txt"), project=False, torch=True),
     "fuzz": Environment(("fuzz.txt",)),
 }

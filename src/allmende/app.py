@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from allmende import api, hub, web
 from allmende.errors import AllmendeError
-from allmende.flows import Services, make_worker, open_services
+from allmende.flows import Services, make_log_runner, make_worker, open_services
 from allmende.http import Edge, SegmentPaths, refused, register_convertors
 from allmende.settings import load_settings
 
@@ -20,12 +20,13 @@ __all__ = ["create_app", "factory"]
 
 _FLUSH_EVERY_S = 10.0
 _WORKER_STOP_S = 10.0
+_LOG_STOP_S = 5.0
 
 _logger = logging.getLogger(__name__)
 
 
 def create_app(services: Services) -> Starlette:
-    """The ASGI application; its lifespan runs the workers that the settings ask for."""
+    """The ASGI application; its lifespan runs the log and the workers that the settings ask for."""
     register_convertors()
 
     @asynccontextmanager
@@ -33,6 +34,8 @@ def create_app(services: Services) -> Starlette:
         worker = make_worker(services) if services.settings.workers else None
         if worker is not None:
             worker.start()
+        log = make_log_runner(services)
+        log.start()
         flushing = asyncio.create_task(_flush_downloads(services))
         try:
             yield
@@ -40,6 +43,7 @@ def create_app(services: Services) -> Starlette:
             flushing.cancel()
             if worker is not None:
                 await run_sync(worker.stop, _WORKER_STOP_S)
+            await run_sync(log.stop, _LOG_STOP_S)
             await run_sync(services.downloads.flush, services.database)
             await run_sync(services.close)
 

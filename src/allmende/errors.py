@@ -18,8 +18,10 @@ __all__ = [
     "Stale",
     "StorageFull",
     "TooLarge",
+    "TooManyRequests",
     "Unauthorized",
     "Unavailable",
+    "Untrusted",
 ]
 
 
@@ -93,6 +95,18 @@ class TooLarge(AllmendeError):
     code = "too_large"
 
 
+class TooManyRequests(AllmendeError):
+    """Too often; `retry_after_s` says when the next one may succeed."""
+
+    code = "too_many_requests"
+
+    def __init__(
+        self, message: str, *, retry_after_s: float = 1.0, hint: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.retry_after_s = retry_after_s
+
+
 class Unavailable(AllmendeError):
     """Not now; the same request may succeed later."""
 
@@ -109,3 +123,9 @@ class NotOffered(AllmendeError):
     """This hub does not offer the feature (yet); repeating the request will not help."""
 
     code = "not_offered"
+
+
+class Untrusted(AllmendeError):
+    """A signature, a proof or a key does not hold against what is believed."""
+
+    code = "untrusted"

@@ -3,13 +3,13 @@
 `reach(name)` costs one dictionary look-up and does nothing, unless the environment variable
 `ALLMENDE_FAILPOINT` holds `name` or `name:n` (the n-th time it is reached, counted from 1): then the
 process dies by SIGKILL on the spot, as in a power cut. Crash tests list `POINTS`, `XET_POINTS`,
-`PACK_POINTS` and `ARCHIVE_POINTS` and cover every one.
+`PACK_POINTS`, `DELTA_POINTS` and `ARCHIVE_POINTS` and cover every one.
 """
 
 import os
 import signal
 
-__all__ = ["ARCHIVE_POINTS", "PACK_POINTS", "POINTS", "XET_POINTS", "reach"]
+__all__ = ["ARCHIVE_POINTS", "DELTA_POINTS", "PACK_POINTS", "POINTS", "XET_POINTS", "reach"]
 
 POINTS = (
     "upload.receiving",
@@ -47,6 +47,14 @@ PACK_POINTS = (
 )
 """Those that the packing of stored contents passes."""
 
+DELTA_POINTS = (
+    "delta.receiving",
+    "delta.received",
+    "delta.rebuilding",
+    "delta.rebuilt",
+)
+"""Those that only a pushed delta passes; it passes those of an upload as well."""
+
 ARCHIVE_POINTS = (
     "archive.writing",
     "archive.before_sync",
@@ -58,6 +66,18 @@ ARCHIVE_POINTS = (
     "archive.before_removal",
 )
 """Those that a store in a folder passes: all but the last when something is added, and all in its upkeep."""
+
+LOG_POINTS = (
+    "log.before_batch",
+    "log.before_commit",
+    "log.integrated",
+    "log.tile_written",
+    "log.tiles_written",
+    "log.before_signing",
+    "log.before_checkpoint",
+    "log.published",
+)
+"""Those that the log passes: from an act to a signed checkpoint."""
 
 _name, _, _nth = os.environ.get("ALLMENDE_FAILPOINT", "").partition(":")
 _remaining = {_name: int(_nth or "1")} if _name else {}

@@ -32,6 +32,8 @@ SAMPLES: Mapping[str, str] = {
     "oid": _HASH,
     "upload": "0" * 32,
     "number": "1",
+    "origin": _HASH,
+    "digest": _HASH,
     "topic": "x",
     "file": "x.css",
     "epoch": "0" * 12,

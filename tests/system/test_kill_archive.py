@@ -87,6 +87,8 @@ class Keeper:
 
     def collect(self, point: str) -> None:
         """Take entries away, one of them a base and one that shares nothing, and collect until it dies."""
+        if not self.ledger:
+            self.add()  # the rounds before have taken all away
         (self.folder / "noise").write_bytes(self.random.randbytes(40_000))
         name = self.random.choice(sorted(self.ledger))
         with Archive.open(self.folder / "store", wait_s=0) as archive:

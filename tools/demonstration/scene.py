@@ -24,6 +24,7 @@ __all__ = [
     "MERGED",
     "PRIVATE",
     "PUBLISHER",
+    "SIGNED",
     "STRANGER",
     "TRAINED",
     "DemoFailed",
@@ -36,6 +37,7 @@ BASE = "commons/all-MiniLM-L6-v2"
 TRAINED = "werkstatt/minilm-repair-desk"
 MERGED = "werkstatt/minilm-low-rank"
 PRIVATE = "werkstatt/repair-desk-notes"
+SIGNED = "werkstatt/signed-probe"
 DANGEROUS = "otto/tiny-sentiment"
 LIAR = "otto/wonder-embedder"
 CLAIMED = "otto/wonder-seed"

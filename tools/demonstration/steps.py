@@ -29,8 +29,10 @@ from tools.demonstration.scene import (
     DemoFailed,
     Scene,
 )
+from tools.demonstration.signing import sign_and_verify
 from tools.demonstration.storing import store_what_is_new
 from tools.demonstration.training import PAIRS
+from tools.demonstration.verifying import verify_offline
 
 __all__ = ["STEPS", "Step"]
 
@@ -164,6 +166,8 @@ STEPS = (
     Step("Measure the lineage", tell_descent),
     Step("Contradict a lie", publish_lie),
     Step("Store what is new", store_what_is_new),
+    Step("Sign and verify", sign_and_verify),
+    Step("Verify without the hub", verify_offline),
     Step("Keep something private", keep_private),
     Step("Refuse what attacks", refuse_danger),
     Step("Open the pages", open_pages),

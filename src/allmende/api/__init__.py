@@ -12,7 +12,7 @@ def routes() -> list[BaseRoute]:
     """
     from starlette.routing import Mount
 
-    from allmende.api import health
+    from allmende.api import health, log_files, witness
     from allmende.api.v1 import PREFIX, make_api
 
-    return [*health.routes(), Mount(PREFIX, make_api())]
+    return [*health.routes(), *log_files.routes(), *witness.routes(), Mount(PREFIX, make_api())]

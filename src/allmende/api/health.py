@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from allmende import __version__
 from allmende.errors import AllmendeError
-from allmende.flows import Services
+from allmende.flows import Services, log_status
 from allmende.http import reading, reading_unit, services_of
 from allmende.ids import Sha256
 from allmende.storage import (
@@ -110,9 +110,34 @@ def metrics(request: Request) -> Response:
             ]
     if told:
         families += [_jobs(services), *_scans(services)]
+    families += _log(services, told=told)
     return PlainTextResponse(
         "".join(families), headers={"Cache-Control": "no-store", "Content-Type": _TEXT_FORMAT}
     )
+
+
+def _log(services: Services, *, told: bool) -> list[str]:
+    """What the log shows to everybody is its size; how much waits tells what happens in private repos."""
+    found = log_status(services)
+    stands = 0 if found.refused is None else 1
+    families = [
+        _family(
+            "allmende_log_size", "gauge", "Entries under the newest checkpoint.", [({}, found.signed_size)]
+        ),
+        _family("allmende_log_refused", "gauge", "1 while the log signs nothing.", [({}, stands)]),
+    ]
+    if told:
+        families += [
+            _family("allmende_log_entries", "gauge", "Entries, signed or not.", [({}, found.entries)]),
+            _family("allmende_log_waiting", "gauge", "Acts that are no entries yet.", [({}, found.waiting)]),
+            _family(
+                "allmende_log_lag_seconds",
+                "gauge",
+                "Age of the oldest of them.",
+                [({}, round(found.lag_s, 3))],
+            ),
+        ]
+    return families
 
 
 def _packed(uow: UnitOfWork) -> list[str]:

@@ -17,9 +17,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from allmende import __version__
+from allmende.api.evidence import add_evidence_routes
 from allmende.api.lineage import add_lineage_routes
+from allmende.api.log import add_log_routes
 from allmende.api.objects import add_object_routes
+from allmende.api.proofs import add_proof_routes
+from allmende.api.records import add_record_routes
 from allmende.api.scans import add_scan_routes
+from allmende.api.search import add_search_routes
+from allmende.api.signatures import add_signature_routes
 from allmende.clock import iso
 from allmende.errors import BadRequest
 from allmende.facts import Fact, revision_facts
@@ -30,7 +36,7 @@ from allmende.registry import readable_repo, resolve_revision
 __all__ = ["PREFIX", "make_api"]
 
 PREFIX = "/api/allmende/v1"
-FEATURES = ("facts", "git-lfs", "huggingface-hub", "objects", "scan", "xet")
+FEATURES = ("facts", "git-lfs", "huggingface-hub", "log", "objects", "proof", "scan", "signatures", "xet")
 
 
 class HubDescription(BaseModel):
@@ -105,7 +111,13 @@ def make_api() -> FastAPI:
     )
     add_scan_routes(app)
     add_lineage_routes(app)
+    add_log_routes(app)
     add_object_routes(app)
+    add_signature_routes(app)
+    add_record_routes(app)
+    add_proof_routes(app)
+    add_evidence_routes(app)
+    add_search_routes(app)
     return app
 
 

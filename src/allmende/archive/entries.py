@@ -1,6 +1,7 @@
 """Entries: which name means which content, and how they are read."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from allmende.archive.archive import Archive
@@ -82,9 +83,12 @@ def recipe_of(archive: Archive, sha256: Sha256) -> Recipe:
     return recipe
 
 
-def open_content(archive: Archive, sha256: Sha256) -> RecipeReader:
-    """A content, to be read anywhere; every byte is verified before it is given out. Raises as recipe_of."""
-    return open_recipe(recipe_of(archive, sha256), archive.shelf)
+def open_content(archive: Archive, sha256: Sha256, ahead: Executor | None = None) -> RecipeReader:
+    """A content, to be read anywhere; every byte is verified before it is given out. Raises as recipe_of.
+
+    Who reads it from one end to the other may have it decoded `ahead`, see RecipeReader.
+    """
+    return open_recipe(recipe_of(archive, sha256), archive.shelf, ahead)
 
 
 def refuse_taken(archive: Archive, name: EntryName, sha256: Sha256, *, replace: bool) -> None:

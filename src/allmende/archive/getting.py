@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +18,8 @@ from allmende.errors import Conflict
 from allmende.ids import Sha256
 
 __all__ = ["FileInTheWay", "get_content", "is_content"]
+
+_AHEAD_THREADS = min(4, os.cpu_count() or 1)
 
 Tell = Callable[[int], None]
 """So many bytes more are done."""
@@ -94,7 +97,11 @@ def _complete(archive: Archive, entry: Entry, part: BinaryIO, tell: Tell) -> boo
     if done > entry.size_bytes:
         return False
     tell(done)
-    with open_content(archive, entry.sha256) as reader, out_of_space():
+    with (
+        ThreadPoolExecutor(_AHEAD_THREADS) as ahead,
+        open_content(archive, entry.sha256, ahead) as reader,
+        out_of_space(),
+    ):
         reader.seek(done)
         while block := reader.read(READ_BYTES):
             part.write(block)

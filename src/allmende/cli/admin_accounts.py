@@ -1,5 +1,7 @@
 """`allmende admin user`, `org` and `member`: who there is, and who belongs to which organisation."""
 
+import sys
+from getpass import getpass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -7,12 +9,21 @@ from cyclopts import Parameter
 from allmende.cli.hub_place import HubPlace, opened
 from allmende.cli.output import AsJson, say, say_json, say_table
 from allmende.clock import iso
+from allmende.errors import BadRequest
 
 if TYPE_CHECKING:
     from allmende.registry import Account
     from allmende.storage import UnitOfWork
 
-__all__ = ["create_org", "create_user", "list_orgs", "list_users", "remove_membership", "set_membership"]
+__all__ = [
+    "create_org",
+    "create_user",
+    "list_orgs",
+    "list_users",
+    "remove_membership",
+    "set_membership",
+    "set_user_password",
+]
 
 _Role = Literal["read", "write", "admin"]
 
@@ -36,6 +47,36 @@ def create_user(
         say_json("allmende.admin-user/1", _user(created))
     else:
         say(f"created user {created.name}")
+
+
+def set_user_password(
+    name: Annotated[str, Parameter(help="The user's name.")],
+    /,
+    *,
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set a user's password, for browsers: asked for at a terminal, else read from standard input."""
+    from allmende.registry import AccountNotFound, end_other_sessions, find_account, set_password
+
+    text = _asked_password() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    with opened(place) as services, services.database.write() as uow:
+        owner = find_account(uow, name)
+        if owner is None:
+            raise AccountNotFound(name)
+        set_password(uow, owner, text)
+        end_other_sessions(uow, owner, None)
+    if as_json:
+        say_json("allmende.admin-user/1", _user(owner))
+    else:
+        say(f"set the password of {owner.name}; their browsers are signed out")
+
+
+def _asked_password() -> str:
+    first = getpass("Password: ")
+    if getpass("Again: ") != first:
+        raise BadRequest("The two are not the same.", code="password_differs")
+    return first
 
 
 def list_users(*, place: HubPlace | None = None, as_json: AsJson = False) -> None:

@@ -6,8 +6,11 @@ from allmende import __version__
 from allmende.cli import (
     admin_accounts,
     admin_apply,
+    admin_erase,
     admin_jobs,
+    admin_keys,
     admin_lineage,
+    admin_log,
     admin_pack,
     admin_repos,
     admin_scan,
@@ -16,13 +19,20 @@ from allmende.cli import (
     assess,
     client_environment,
     diff,
+    evidence,
     inspect,
     lineage,
+    log_reading,
+    proof,
     pull,
+    push,
+    records,
     scan,
     serve,
+    sign,
     store,
     store_upkeep,
+    verify,
 )
 
 __all__ = ["build"]
@@ -43,12 +53,28 @@ def build() -> App:
     app.command(client_environment.env, name="env")
     app.command(assess.assess, name="assess")
     app.command(diff.diff, name="diff")
+    app.command(evidence.evidence, name="evidence")
     app.command(lineage.lineage, name="lineage")
     app.command(inspect.inspect, name="inspect")
+    app.command(_log(), name="log")
+    app.command(proof.proof, name="proof")
     app.command(pull.pull, name="pull")
+    app.command(push.push, name="push")
+    app.command(records.record, name="record")
+    app.command(records.bom, name="bom")
     app.command(scan.scan, name="scan")
+    app.command(sign.sign, name="sign")
     app.command(_store(), name="store")
+    app.command(verify.verify, name="verify")
     return app
+
+
+def _log() -> App:
+    log = App(help="The transparency log of a hub, read by somebody who need not believe the hub.")
+    log.command(log_reading.mirror, name="mirror")
+    log.command(log_reading.check, name="check")
+    log.command(log_reading.watch, name="watch")
+    return log
 
 
 def _store() -> App:
@@ -66,18 +92,7 @@ def _store() -> App:
 def _admin() -> App:
     admin = App(help="Work on a hub's data; its server may be running or not.")
     admin.command(admin_apply.apply, name="apply")
-    user = App(help="Users.")
-    user.command(admin_accounts.create_user, name="create")
-    user.command(admin_accounts.list_users, name="list")
-    admin.command(user, name="user")
-    org = App(help="Organisations.")
-    org.command(admin_accounts.create_org, name="create")
-    org.command(admin_accounts.list_orgs, name="list")
-    admin.command(org, name="org")
-    member = App(help="Who belongs to which organisation.")
-    member.command(admin_accounts.set_membership, name="set")
-    member.command(admin_accounts.remove_membership, name="remove")
-    admin.command(member, name="member")
+    _add_accounts(admin)
     token = App(help="Tokens of users.")
     token.command(admin_tokens.create_token, name="create")
     token.command(admin_tokens.list_of_tokens, name="list")
@@ -101,10 +116,52 @@ def _admin() -> App:
     admin.command(admin_scan.report, name="scan-report")
     admin.command(admin_lineage.begin_relineage, name="relineage")
     admin.command(_packing(), name="pack")
+    admin.command(_own_log(), name="log")
+    admin.command(_keys(), name="keys")
     admin.command(admin_upkeep.collect, name="gc")
     admin.command(admin_upkeep.check, name="fsck")
     admin.command(admin_upkeep.begin_epoch, name="new-epoch")
     return admin
+
+
+def _add_accounts(admin: App) -> None:
+    user = App(help="Users.")
+    user.command(admin_accounts.create_user, name="create")
+    user.command(admin_accounts.set_user_password, name="password")
+    user.command(admin_accounts.list_users, name="list")
+    user.command(admin_erase.erase_user, name="erase")
+    admin.command(user, name="user")
+    org = App(help="Organisations.")
+    org.command(admin_accounts.create_org, name="create")
+    org.command(admin_accounts.list_orgs, name="list")
+    admin.command(org, name="org")
+    member = App(help="Who belongs to which organisation.")
+    member.command(admin_accounts.set_membership, name="set")
+    member.command(admin_accounts.remove_membership, name="remove")
+    admin.command(member, name="member")
+
+
+def _own_log() -> App:
+    log = App(help="The hub's transparency log.")
+    log.command(admin_log.status, name="status")
+    log.command(admin_log.check, name="check")
+    log.command(admin_log.resume, name="resume")
+    log.command(admin_log.new_log, name="new-log")
+    peers = App(help="Logs that this hub witnesses, and witnesses that it asks.")
+    peers.command(admin_log.add, name="add")
+    peers.command(admin_log.list_of_peers, name="list")
+    peers.command(admin_log.remove, name="remove")
+    log.command(peers, name="peers")
+    return log
+
+
+def _keys() -> App:
+    keys = App(help="The keys that sign the log and the statements.")
+    keys.command(admin_keys.list_of_keys, name="list")
+    keys.command(admin_keys.rotate, name="rotate")
+    keys.command(admin_keys.drop_old, name="drop-old")
+    keys.command(admin_keys.export, name="export")
+    return keys
 
 
 def _packing() -> App:

@@ -35,10 +35,12 @@ _CODES: tuple[tuple[type[errors.AllmendeError], int], ...] = (
     (errors.Stale, 4),
     (errors.Forbidden, 5),
     (errors.Unauthorized, 5),
+    (errors.TooManyRequests, 6),
     (errors.Unavailable, 6),
     (errors.StorageFull, 6),
     (errors.NotOffered, 7),
     (errors.Damaged, IO_FAILED),
+    (errors.Untrusted, FOUND),
 )
 
 

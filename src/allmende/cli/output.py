@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-__all__ = ["AsJson", "complain", "note", "printable", "say", "say_json", "say_table", "size_text"]
+__all__ = ["AsJson", "complain", "note", "printable", "say", "say_json", "say_line", "say_table", "size_text"]
 
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, with a `schema` field.")]
 
@@ -20,6 +20,11 @@ def say(text: str = "") -> None:
 def say_json(schema: str, document: Mapping[str, Any]) -> None:
     """The result for programs: `document` under the name and version of its form."""
     print(json.dumps({"schema": schema, **document}, indent=2, ensure_ascii=False))
+
+
+def say_line(schema: str, document: Mapping[str, Any]) -> None:
+    """One of several results for programs, in a line of its own, and at once."""
+    print(json.dumps({"schema": schema, **document}, ensure_ascii=True), flush=True)
 
 
 def say_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

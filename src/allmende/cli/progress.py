@@ -9,7 +9,7 @@ from typing import Self
 
 from allmende.cli.output import size_text
 
-__all__ = ["ByteProgress", "ReadingProgress"]
+__all__ = ["ByteProgress", "EntryProgress", "ReadingProgress"]
 
 _PROGRESS_EVERY_S = 0.2
 _BAR_CHARS = 30
@@ -57,6 +57,13 @@ class ReadingProgress(_Bar):
     def tell(self, done: int, of: int) -> None:
         """So many of all values are read."""
         self.show(done, of)
+
+
+class EntryProgress(_Bar):
+    """How many entries of a log are read."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _, of: f"of {of:,} entries")
 
 
 class ByteProgress(_Bar):

@@ -31,6 +31,9 @@ def pull(
     verify_present: Annotated[
         bool, Parameter(name="--verify", help="Read files that are here already, and compare them.")
     ] = False,
+    proof: Annotated[
+        bool, Parameter(negative="--no-proof", help="Fetch the proof of the revision, for `allmende verify`.")
+    ] = True,
     jobs: Annotated[int, Parameter(help="Files at a time.")] = 4,
     as_json: AsJson = False,
 ) -> None:
@@ -40,6 +43,7 @@ def pull(
     machine: in the Hugging Face cache, or pulled into a folder before.
     """
     from allmende.cli.progress import ByteProgress
+    from allmende.cli.pulled_proof import keep_checked_proof
     from allmende.client import (
         CachePlace,
         Connection,
@@ -65,6 +69,7 @@ def pull(
             pulled = fetch(
                 hub, snapshot, files, place, local, progress.add, verify_present=verify_present, jobs=jobs
             )
+        kept = keep_checked_proof(hub, snapshot, place.folder) if proof else None
     savings = pulled.savings
     if as_json:
         say_json(
@@ -80,6 +85,7 @@ def pull(
                 "copied_bytes": savings.copied_bytes,
                 "decoded_bytes": savings.decoded_bytes,
                 "plain_bytes": savings.plain_bytes,
+                "proof": None if kept is None else str(kept),
             },
         )
         return

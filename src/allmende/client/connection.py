@@ -13,9 +13,9 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from allmende.client.errors import HubUnreachable, UnexpectedAnswer, refusal
-from allmende.errors import BadRequest
+from allmende.errors import AllmendeError, BadRequest
 
-__all__ = ["Answer", "Connection"]
+__all__ = ["Answer", "Connection", "refused"]
 
 Answer: TypeAlias = urllib3.BaseHTTPResponse
 
@@ -96,14 +96,14 @@ class Connection:
     ) -> tuple[Any, Mapping[str, str]]:
         """The JSON of an answer of at most 64 MiB, and its headers. Raises UnexpectedAnswer."""
         with self.open_json(method, path, document) as answer:
-            data = answer.read(_MAX_JSON_BYTES + 1)
-            found = answer.headers
-        if len(data) > _MAX_JSON_BYTES:
-            raise UnexpectedAnswer(f"The hub's answer to {path} is larger than {_MAX_JSON_BYTES} bytes.")
-        try:
-            return json.loads(data), found
-        except ValueError as error:
-            raise UnexpectedAnswer(f"The hub's answer to {path} is not JSON.") from error
+            return _document(answer, path), answer.headers
+
+    def document(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, repeatable: bool = True
+    ) -> Any:
+        """The JSON that a body is answered with, as `json`."""
+        with self.open(method, path, headers=headers, body=body, repeatable=repeatable) as answer:
+            return _document(answer, path)
 
     def open_json(
         self, method: str, path: str, document: Mapping[str, Any] | None = None
@@ -129,16 +129,33 @@ class Connection:
         )
 
 
-def _refusal(answer: Answer) -> Exception:
-    code = answer.headers.get("X-Error-Code")
-    said = answer.headers.get("X-Error-Message")
-    body = answer.read(_MAX_REASON_BYTES)
+def _document(answer: Answer, path: str) -> Any:
+    data = answer.read(_MAX_JSON_BYTES + 1)
+    if len(data) > _MAX_JSON_BYTES:
+        raise UnexpectedAnswer(f"The hub's answer to {path} is larger than {_MAX_JSON_BYTES} bytes.")
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise UnexpectedAnswer(f"The hub's answer to {path} is not JSON.") from error
+
+
+def refused(
+    status: int, said: str | None = None, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> AllmendeError:
+    """What a hub refused, as an error, from all that it says of it."""
+    found = headers or {}
+    code = found.get("X-Error-Code")
+    said = said or found.get("X-Error-Message")
     hint = None
     try:
-        document = json.loads(body)
+        document = json.loads(body[:_MAX_REASON_BYTES])
     except ValueError:
         document = None
     if isinstance(document, dict):
         said = said or str(document.get("message") or document.get("error") or "") or None
         hint = document.get("hint") if isinstance(document.get("hint"), str) else None
-    return refusal(answer.status, said or f"The hub answered {answer.status}.", code, hint)
+    return refusal(status, said or f"The hub answered {status}.", code, hint)
+
+
+def _refusal(answer: Answer) -> AllmendeError:
+    return refused(answer.status, None, answer.headers, answer.read(_MAX_REASON_BYTES))

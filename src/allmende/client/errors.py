@@ -10,9 +10,10 @@ from allmende.errors import (
     TooLarge,
     Unauthorized,
     Unavailable,
+    Untrusted,
 )
 
-__all__ = ["BytesDiffer", "HubUnreachable", "UnexpectedAnswer", "refusal"]
+__all__ = ["BytesDiffer", "HubKeyChanged", "HubUnreachable", "LogForked", "UnexpectedAnswer", "refusal"]
 
 _BY_STATUS: dict[int, type[AllmendeError]] = {
     401: Unauthorized,
@@ -40,6 +41,18 @@ class BytesDiffer(AllmendeError):
     """What arrived is not what the hub said it would be; it was thrown away."""
 
     code = "bytes_differ"
+
+
+class HubKeyChanged(Untrusted):
+    """A hub's log has another key than the one that this machine knows."""
+
+    code = "hub_key_changed"
+
+
+class LogForked(Untrusted):
+    """A log has contradicted what it signed before; the evidence was kept."""
+
+    code = "log_forked"
 
 
 def refusal(status: int, message: str, code: str | None, hint: str | None = None) -> AllmendeError:

@@ -15,7 +15,7 @@ from typing import Protocol
 from allmende.client.listing import RemoteFile, RemoteRepo, Snapshot
 from allmende.errors import Conflict
 
-__all__ = ["CachePlace", "FolderPlace", "SnapshotPlace", "hub_cache"]
+__all__ = ["CachePlace", "FolderPlace", "SnapshotPlace", "hub_cache", "repo_folder_name"]
 
 
 class SnapshotPlace(Protocol):
@@ -56,7 +56,7 @@ class CachePlace:
 
     def __init__(self, root: Path, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._repo = root / _folder_name(snapshot.repo)
+        self._repo = root / repo_folder_name(snapshot.repo)
         self.folder = self._repo / "snapshots" / snapshot.commit
         self._blobs = self._repo / "blobs"
         for folder in (self._blobs, self.folder, self._repo / "refs"):
@@ -139,7 +139,8 @@ class FolderPlace:
         return path
 
 
-def _folder_name(repo: RemoteRepo) -> str:
+def repo_folder_name(repo: RemoteRepo) -> str:
+    """The name of a repo's folder in the cache."""
     return f"{repo.type}s--{repo.name.replace('/', '--')}"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from blake3 import blake3
 
 from allmende.codecs.blocks import Effort, decode_block, encode_block
@@ -79,6 +80,8 @@ def _encoded(
 ) -> tuple[int, bytes]:
     """A block's form and payload, which have been decoded again."""
     codec, payload = encode_block(block, words, guessed, effort)
-    if decode_block(codec, memoryview(payload), len(block), words, guessed) != block:
+    decoded = decode_block(codec, memoryview(payload), len(block), words, guessed)
+    # As arrays: views are compared byte by byte as numbers of Python.
+    if not np.array_equal(np.frombuffer(decoded, np.uint8), np.frombuffer(block, np.uint8)):
         raise DamagedObject("A block did not come back from its encoding as it was.")
     return codec, payload

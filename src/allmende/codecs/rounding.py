@@ -112,10 +112,13 @@ def rounded_to(numbers: Numbers, dtype: str) -> Numbers:
 
 
 def _brain(bits: NDArray[np.uint32]) -> _Words:
-    words = ((bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) >> np.uint32(16)).astype(
-        "<u2"
-    )
-    nan = (bits & ~_SIGN) > _INFINITY
+    rounded = bits >> np.uint32(16)
+    rounded &= np.uint32(1)
+    rounded += np.uint32(0x7FFF)
+    rounded += bits
+    rounded >>= np.uint32(16)
+    words: _Words = rounded.astype("<u2")
+    nan = np.isnan(bits.view(np.float32))
     if nan.any():
         words[nan] = (bits[nan] >> np.uint32(16)) | np.uint32(0x40)
     return words

@@ -6,6 +6,7 @@ An edge names weights, not repos: who may see which repo changes, and what was m
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Row, delete, select
@@ -77,7 +78,12 @@ class Trace:
 
 
 def put_trace(uow: UnitOfWork, found: Trace) -> None:
-    """Record a measurement in place of the one before."""
+    """Record a measurement in place of the one before, with an event if its edges are others."""
+    before = traces_of(uow, [found.weights_id]).get((found.weights_id, found.scope))
+    if (() if before is None else before.edges) != found.edges:
+        digest = sha256(repr(found.edges).encode("utf-8", "surrogatepass")).hexdigest()
+        told = {"weights": found.weights_id, "edges": len(found.edges), "digest": digest}
+        uow.emit("lineage.changed", told)
     at_place = (lineage_edge.c.weights_id == found.weights_id) & (lineage_edge.c.scope == found.scope)
     uow.execute(delete(lineage_edge).where(at_place))
     uow.upsert(

@@ -1,5 +1,12 @@
 """Use cases that join several rooms: bootstrap, examine, maintenance."""
 
+from allmende.flows.attesting import (
+    MAX_ATTESTATION_BYTES,
+    accept_attestation,
+    check_attestation,
+    shown_attestation,
+    shown_attestations,
+)
 from allmende.flows.bootstrap import (
     Change,
     IssuedToken,
@@ -13,6 +20,8 @@ from allmende.flows.bootstrap import (
 from allmende.flows.chunk_maps import enqueue_chunking
 from allmende.flows.content_examination import format_fact
 from allmende.flows.content_packing import enqueue_packing
+from allmende.flows.erasing import erase_person
+from allmende.flows.evidence import heads_of, repos_for_evidence, write_evidence
 from allmende.flows.family_storage import FamilyFigures, family_figures
 from allmende.flows.family_view import ancestors, path_between
 from allmende.flows.file_scanning import report_fact, verdict_fact
@@ -41,6 +50,9 @@ from allmende.flows.lineage_view import (
     TreeLink,
     TreeNode,
 )
+from allmende.flows.log_running import LogRunner, make_log_runner, run_log
+from allmende.flows.log_statements import LogStatements
+from allmende.flows.log_view import LogStatus, log_status, policy_text, shown_entries, shown_entry
 from allmende.flows.lost_bytes import mark_damaged
 from allmende.flows.object_offers import (
     FileOffers,
@@ -58,9 +70,14 @@ from allmende.flows.packing_upkeep import (
     packing_status,
     set_packing_paused,
 )
+from allmende.flows.proof_bundle import ProofNotKept, proof_bundle
+from allmende.flows.pushed_deltas import DELTA_TRANSFER, ReceivedDelta, rebuild_pushed
 from allmende.flows.reading import BytesDamaged, open_content, open_packed, plain_file, shelf_of
 from allmende.flows.rebuilding import ShardProgress
+from allmende.flows.record_queue import enqueue_record
+from allmende.flows.records import record_envelope, record_of, shown_versions
 from allmende.flows.removal import remove_repo
+from allmende.flows.repo_changes import change_repo, rename_repo
 from allmende.flows.rescan import notice_new_rules, start_rescan
 from allmende.flows.scan_overriding import (
     Judge,
@@ -89,6 +106,10 @@ from allmende.flows.serving import (
     repository_rules,
 )
 from allmende.flows.shard_receipt import let_go_of_named, receive_shard
+from allmende.flows.signature_checking import SIGNATURE
+from allmende.flows.statement_key import statement_signer
+from allmende.flows.tree_digests import TreeFile, known_tree_digests, tree_digests
+from allmende.flows.trust_policies import set_hub_trust, set_trust
 from allmende.flows.unpacking import enqueue_unpacking
 from allmende.flows.worker import make_packing_worker, make_worker, packing_is_done
 from allmende.flows.xet_reading import (
@@ -105,7 +126,10 @@ from allmende.flows.xorb_sources import Ask, Uploader
 __all__ = [
     "ALLOW_UNSAFE_HEADER",
     "ALLOW_UNSAFE_PARAMETER",
+    "DELTA_TRANSFER",
+    "MAX_ATTESTATION_BYTES",
     "SCAN",
+    "SIGNATURE",
     "UNEXAMINED",
     "Ancestry",
     "Ask",
@@ -137,6 +161,9 @@ __all__ = [
     "Judge",
     "KinView",
     "LineageView",
+    "LogRunner",
+    "LogStatements",
+    "LogStatus",
     "NeedsAuditor",
     "NothingToLift",
     "Outcome",
@@ -146,6 +173,8 @@ __all__ = [
     "PathStep",
     "Plan",
     "PlanInvalid",
+    "ProofNotKept",
+    "ReceivedDelta",
     "ReconstructionTerm",
     "RevisionVerdicts",
     "ScanReport",
@@ -153,13 +182,17 @@ __all__ = [
     "Services",
     "ShardProgress",
     "Subject",
+    "TreeFile",
     "TreeLink",
     "TreeNode",
     "Uploader",
     "XorbRange",
+    "accept_attestation",
     "ancestors",
     "apply_plan",
     "begin_epoch",
+    "change_repo",
+    "check_attestation",
     "collect_garbage",
     "contents_figures",
     "create_first_administrator",
@@ -168,18 +201,24 @@ __all__ = [
     "enqueue_all_packing",
     "enqueue_chunking",
     "enqueue_packing",
+    "enqueue_record",
     "enqueue_unpacking",
     "entry_verdicts",
+    "erase_person",
     "family_figures",
     "find_offers",
     "forget_lineage_of_contents",
     "format_fact",
     "fsck",
+    "heads_of",
     "is_auditor",
     "known_rule",
+    "known_tree_digests",
     "let_go_of_named",
     "lift_verdict",
     "lineage_of",
+    "log_status",
+    "make_log_runner",
     "make_packing_worker",
     "make_worker",
     "mark_damaged",
@@ -196,24 +235,42 @@ __all__ = [
     "packing_status",
     "path_between",
     "plain_file",
+    "policy_text",
+    "proof_bundle",
     "read_plan",
+    "rebuild_pushed",
     "receive_shard",
     "reconstruct",
+    "record_envelope",
+    "record_of",
     "remove_repo",
+    "rename_repo",
     "repo_figures",
     "report_fact",
+    "repos_for_evidence",
     "repository_rules",
+    "run_log",
     "scan_report",
     "scope_of_repo",
+    "set_hub_trust",
     "set_packing_paused",
+    "set_trust",
     "shard_for_chunk",
     "shelf_of",
+    "shown_attestation",
+    "shown_attestations",
+    "shown_entries",
+    "shown_entry",
+    "shown_versions",
     "siblings",
     "start_relineage",
     "start_rescan",
+    "statement_signer",
     "stored_bytes_of",
     "subject_at",
     "subject_of",
+    "tree_digests",
     "verdict_fact",
     "verdicts_of",
+    "write_evidence",
 ]

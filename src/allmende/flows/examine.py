@@ -7,19 +7,25 @@ bytes are kept as they are found, facts about the revision are written together 
 `examine_revision` is the same for other jobs: those that go through everything again.
 """
 
+import json
 import logging
+from hashlib import sha256
 from typing import Any
 
 from allmende.clock import iso
-from allmende.facts import EXAMINED, Fact, put_revision_facts
+from allmende.facts import EXAMINED, Fact, put_revision_facts, revision_facts
 from allmende.flows.content_examination import TOOL, TOOL_VERSION, HeldFile, examine_files, file_facts
 from allmende.flows.content_packing import enqueue_packing
 from allmende.flows.file_scanning import SCAN_TOOL, scan_files
 from allmende.flows.lineage_index import index_head
+from allmende.flows.own_attestations import enqueue_attesting
 from allmende.flows.reading import open_content
+from allmende.flows.record_queue import enqueue_record
 from allmende.flows.revision_summary import RevisionFiles, summarise
 from allmende.flows.scan_summary import RevisionScan, revision_scan
+from allmende.flows.search_index import index_for_search
 from allmende.flows.services import Services
+from allmende.flows.signature_checking import check_signatures
 from allmende.flows.weighing import Weighing, hold_weighed, weigh
 from allmende.flows.weights_files import ADAPTER_CONFIG, MAX_CONFIG_BYTES
 from allmende.formats import JsonObject, MalformedJson, read_json_object
@@ -96,6 +102,9 @@ def examine_revision(
         adapter = _read_json(services, repo_id, files, ADAPTER_CONFIG, [])
         weighing = weigh(files, card, adapter)
     facts_found = summarise(revision, services.database.clock())
+    signature = check_signatures(services, repo_id, commit_oid, context.checkpoint)
+    if signature is not None:
+        facts_found.append(signature)
     _record(services, repo_id, commit_oid, files, facts_found, scan, weighing)
     return files
 
@@ -180,6 +189,7 @@ def _record(
     with services.database.write() as uow:
         if _repo_of(uow, repo_id, commit_oid) is None:
             return
+        _tell_verdict(uow, repo_id, commit_oid, scan.fact(now))
         examined = Fact(EXAMINED, finished, "measured", TOOL, TOOL_VERSION, now)
         put_revision_facts(uow, repo_id, commit_oid, [*found, scan.fact(now), examined])
         for file in files:
@@ -188,6 +198,8 @@ def _record(
                     services, uow, file.content.sha256, delay_s=services.settings.pack_quiet_s + 1
                 )
         hold_weighed(services, uow, repo_id, commit_oid, weighing)
+        enqueue_record(services, uow, repo_id, commit_oid)
+        enqueue_attesting(services, uow, repo_id, commit_oid)
         head = read_ref(uow, repo_id, MAIN)
         if head is not None and head.commit_oid == commit_oid:
             index_derived(
@@ -198,3 +210,18 @@ def _record(
                 library_name=values.get("library_name"),
             )
             index_head(uow, repo_id, commit_oid)
+            index_for_search(uow, repo_id)
+
+
+def _tell_verdict(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid, found: Fact) -> None:
+    """Emit what a scan says of a revision, if it says something new."""
+    before = revision_facts(uow, repo_id, commit_oid).get(found.name)
+    if before is not None and before.value == found.value:
+        return
+    value = json.dumps(found.value, sort_keys=True, separators=(",", ":"))
+    payload = {
+        "revision": commit_oid,
+        "status": found.value["status"] if isinstance(found.value, dict) else None,
+        "digest": sha256(value.encode("ascii")).hexdigest(),
+    }
+    uow.emit("scan.verdict", payload, repo_id=repo_id)

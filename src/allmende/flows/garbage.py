@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from allmende.facts import (
+    forget_attestations,
     forget_content_facts,
+    forget_model_signatures,
     forget_repo_facts,
     forget_scan_changes,
     forget_weights_of_contents,
@@ -25,6 +27,7 @@ from allmende.flows.xorb_garbage import begin_epoch, collect_xorbs, forgets_earl
 from allmende.git import count_unowned_objects, delete_unowned_objects
 from allmende.ids import Sha256
 from allmende.registry import find_repo_by_id, unheld_contents
+from allmende.search import tidy
 from allmende.storage import Content, StoredFile, UnitOfWork, known_locations, list_contents, unused_since
 from allmende.storage import forget_content as forget_row
 
@@ -76,6 +79,9 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
             orphan_bytes += stored.size_bytes
     orphan = remove_orphan_packs(services, dry_run=dry_run)
     settled = None if dry_run else settle_objects(services, lambda: None)
+    if not dry_run:
+        with services.database.write() as uow:
+            tidy(uow)
     return GarbageReport(
         dry_run=dry_run,
         contents=contents,
@@ -170,5 +176,7 @@ def _forget_deleted_repos(services: Services, *, dry_run: bool) -> int:
         with services.database.write() as uow:
             forget_repo_facts(uow, repo_id)
             forget_scan_changes(uow, repo_id)
+            forget_attestations(uow, repo_id)
+            forget_model_signatures(uow, repo_id)
             forget_weights_of_repo(uow, repo_id)
     return len(gone)

@@ -21,8 +21,13 @@ _MAX_PAGE = 500
 _MAX_SIBLINGS = 200
 
 
-def lineage_of(uow: UnitOfWork, viewer: Actor, repo: Repo, commit_oid: GitOid) -> LineageView:
-    """All that the viewer may know about where a revision comes from. The viewer may read the repo."""
+def lineage_of(
+    uow: UnitOfWork, viewer: Actor, repo: Repo, commit_oid: GitOid, *, with_kin: bool = True
+) -> LineageView:
+    """All that the viewer may know about where a revision comes from. The viewer may read the repo.
+
+    Without kin, neither children nor siblings are looked for.
+    """
     held = weights_of_revision(uow, repo.id, commit_oid)
     sight = Sight(uow, viewer)
     if held is None:
@@ -38,8 +43,8 @@ def lineage_of(uow: UnitOfWork, viewer: Actor, repo: Repo, commit_oid: GitOid) -
         examined=_is_examined(measured, trace),
         edges=tuple(_edge_view(sight, edge, trace) for edge in edges),
         declared=judge_claims(sight, Claims(repo, held, held.declared, tuple(edges), trace)),
-        descendants=_page(sight, held, repo, None, _FIRST_PAGE),
-        siblings=_siblings(sight, held, repo, edges),
+        descendants=_page(sight, held, repo, None, _FIRST_PAGE) if with_kin else DescendantsPage(),
+        siblings=_siblings(sight, held, repo, edges) if with_kin else (),
         problems=_problems(measured, trace, held),
         compared=_compared(sight, trace),
         among=max(0, count_repos(uow, viewer, "model") - 1),

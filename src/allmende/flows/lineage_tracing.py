@@ -30,6 +30,8 @@ from allmende.flows.kin_search import LINEAGE_TOOL_VERSION
 from allmende.flows.lineage_candidates import Candidates, candidates_of, neighbours_of
 from allmende.flows.lineage_index import index_lineage
 from allmende.flows.lineage_scopes import holdings_of
+from allmende.flows.own_attestations import enqueue_attesting
+from allmende.flows.record_queue import enqueue_record
 from allmende.flows.services import Services
 from allmende.flows.weights_files import opened
 from allmende.flows.weights_measuring import look_into
@@ -45,7 +47,9 @@ _log = logging.getLogger(__name__)
 
 _TRACE_PRIORITY = 5
 _RETRACE_PRIORITY = -5
+_MAX_HOLDERS = 1000
 _MAX_CHILDREN = 256
+_MAX_HOLDERS = 1000
 _MAX_SENTENCE_CHARS = 1000
 
 
@@ -101,6 +105,10 @@ def _trace_scopes(services: Services, context: JobContext, weights: Weights) -> 
     with services.database.write() as uow:
         keep_scopes(uow, weights.id, bases)
         index_lineage(uow, weights.id)
+        for held in holders_of(uow, [weights.id])[:_MAX_HOLDERS]:
+            enqueue_attesting(services, uow, held.repo_id, held.commit_oid)
+        for held in holders_of(uow, [weights.id])[:_MAX_HOLDERS]:
+            enqueue_record(services, uow, held.repo_id, held.commit_oid)
 
 
 def _trace_scope(services: Services, weights: Weights, scope: int, public: str | None) -> str | None:

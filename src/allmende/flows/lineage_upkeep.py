@@ -26,6 +26,7 @@ from allmende.flows.examine import examine_revision
 from allmende.flows.kin_search import LINEAGE_TOOL_VERSION
 from allmende.flows.lineage_candidates import neighbours_of
 from allmende.flows.lineage_tracing import enqueue_retraces, enqueue_trace
+from allmende.flows.record_queue import note_record_subject_changed
 from allmende.flows.services import Services
 from allmende.git import owns
 from allmende.ids import RepoId, WeightsId
@@ -50,6 +51,7 @@ _MAX_AFFECTED = 1000
 
 def note_repo_changed(services: Services, uow: UnitOfWork, before: Repo) -> None:
     """Others see the repo than `before`, or it has another name: part of the transaction that changes it."""
+    note_record_subject_changed(services, uow, before.id)
     if before.type != "model":
         return
     forget_measured_base(uow, before.full_name)

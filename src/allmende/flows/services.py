@@ -1,5 +1,7 @@
 """What a hub works with, in one value: made once at start and handed to every edge and every job."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,6 +11,7 @@ from allmende.flows.scan_policy import parse_policy
 from allmende.flows.scanner import HubScanner
 from allmende.flows.traffic import Traffic
 from allmende.jobs import SqlJobQueue
+from allmende.log import HubLog
 from allmende.registry import DownloadCounter
 from allmende.scan import Policy, Scanner
 from allmende.settings import Settings
@@ -24,7 +27,14 @@ from allmende.storage import (
     load_secret,
 )
 
-__all__ = ["Services", "open_services"]
+__all__ = ["Services", "log_origin", "open_services"]
+
+
+_MOST_AHEAD = 4
+
+
+def _ahead() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(_MOST_AHEAD, os.cpu_count() or 1), thread_name_prefix="decoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +53,34 @@ class Services:
     downloads: DownloadCounter = field(default_factory=DownloadCounter)
     scanner: HubScanner = field(default_factory=HubScanner)
     kin: KinSearch = field(default_factory=KinSearch)
+    ahead: ThreadPoolExecutor = field(default_factory=_ahead)
+    """Decodes packed contents ahead of who reads them at a stretch."""
 
     @property
     def policy(self) -> Policy:
         """What is done about findings of the scan. Raises SettingsInvalid."""
         return parse_policy(self.settings.scan_policy)
 
+    @property
+    def log(self) -> HubLog:
+        """The hub's transparency log and its keys."""
+        return HubLog(self.database, self.settings.data, log_origin(self.settings), self.database.clock)
+
     def close(self) -> None:
-        """End the scanner's process and the connections of the database."""
+        """End the scanner's process, the threads and the connections of the database."""
         self.scanner.close()
+        self.ahead.shutdown(cancel_futures=True)
         self.database.close()
+
+
+def log_origin(settings: Settings) -> str:
+    """What a new log of this hub is called: the address under which it is read, without the scheme.
+
+    A hub that was told no address is called after the one that it listens on.
+    """
+    if settings.public_url is not None:
+        return f"{settings.public_url.partition('://')[2].rstrip('/')}/log"
+    return f"{settings.host}:{settings.port}/log" if settings.port else f"{settings.host}/log"
 
 
 def open_services(settings: Settings) -> Services:

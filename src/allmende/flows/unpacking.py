@@ -83,7 +83,7 @@ def is_whole(
 
 def _copy(services: Services, content: Content, writer: ContentWriter, context: JobContext) -> str:
     try:
-        with open_content(services, content) as reader:
+        with open_content(services, content, content.size_bytes) as reader:
             copied = 0
             while block := reader.read(_BLOCK_BYTES):
                 context.checkpoint()

@@ -9,26 +9,36 @@ from allmende.flows.examine import examine
 from allmende.flows.lineage_tracing import retrace, trace_weights
 from allmende.flows.lineage_upkeep import relineage
 from allmende.flows.maintenance import SCHEDULES, scrub, sweep
+from allmende.flows.own_attestations import attest
 from allmende.flows.packing_upkeep import PACKING, SETTLING, pack_missing, settle
+from allmende.flows.record_queue import RECORD_JOB
+from allmende.flows.records import RECORDING, make_record_of, tend_records
 from allmende.flows.rescan import rescan
+from allmende.flows.search_index import INDEXING, index_missing
 from allmende.flows.services import Services
+from allmende.flows.signature_checking import recheck_signatures
 from allmende.flows.unpacking import unpack_hot
 from allmende.jobs import Handler, JobContext, Worker
 
 __all__ = ["handlers", "make_packing_worker", "make_worker", "packing_is_done"]
 
 _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
+    "attest": attest,
     "chunk": chunk_contents,
     "chunk_missing": chunk_contents,
     "examine": examine,
+    "index_missing": index_missing,
     "pack": pack_content,
     "pack_missing": pack_missing,
+    RECORD_JOB: make_record_of,
     "relineage": relineage,
     "rescan": rescan,
     "retrace": retrace,
     "scrub": scrub,
     "settle": settle,
+    "signatures": recheck_signatures,
     "sweep": sweep,
+    "tend_records": tend_records,
     "trace": trace_weights,
     "unpack": unpack_hot,
 }
@@ -63,6 +73,6 @@ def make_worker(services: Services, threads: int | None = None) -> Worker:
     return Worker(
         services.queue,
         handlers(services),
-        schedules=(*SCHEDULES, CHUNKING, PACKING, SETTLING),
+        schedules=(*SCHEDULES, CHUNKING, INDEXING, PACKING, SETTLING, RECORDING),
         threads=services.settings.workers if threads is None else threads,
     )

@@ -121,7 +121,7 @@ class SerializedXorb:
         """
         first = bisect_right(self._starts, start_byte) - 1
         end = bisect_left(self._starts, end_byte)
-        content.seek(self._offset_bytes + self._starts[first] - first * FRAME_HEADER_BYTES)
+        content.seek(self._place(first))
         while first < end:
             until = min(end, bisect_left(self._starts, self._starts[first] + _BLOCK_BYTES))
             block = _frames(content, self._chunks[first:until])
@@ -129,6 +129,14 @@ class SerializedXorb:
             cut_right = min(len(block), end_byte - self._starts[first])
             yield block if (cut_left, cut_right) == (0, len(block)) else block[cut_left:cut_right]
             first = until
+
+    def read_until(self, end_byte: int) -> int:
+        """Up to which byte the content is read for the bytes up to `end_byte` (exclusive)."""
+        return self._place(bisect_left(self._starts, end_byte))
+
+    def _place(self, number: int) -> int:
+        """Where in the content a chunk begins, or the last one ends."""
+        return self._offset_bytes + self._starts[number] - number * FRAME_HEADER_BYTES
 
 
 def _frames(content: BinaryIO, chunks: Sequence[Chunk]) -> bytes:

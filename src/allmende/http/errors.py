@@ -1,6 +1,7 @@
 """The one place that maps errors to HTTP: status, the hub's headers, a body that every client can read."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ _STATUS: tuple[tuple[type[errors.AllmendeError], int], ...] = (
     (errors.Gone, 410),
     (errors.Stale, 412),
     (RangeNotSatisfiable, 416),
+    (errors.TooManyRequests, 429),
     (errors.NotOffered, 501),
     (errors.Unavailable, 503),
     (errors.StorageFull, 507),
@@ -67,6 +69,8 @@ def error_response(
         response.headers["Content-Range"] = f"bytes */{error.size_bytes}"
     if isinstance(error, errors.Unavailable):
         response.headers["Retry-After"] = "2"
+    if isinstance(error, errors.TooManyRequests):
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     if status == 401 and ".git/" in request.scope["path"]:
         # git and git-lfs ask for credentials only when they are told to.
         response.headers["WWW-Authenticate"] = 'Basic realm="Allmende"'

@@ -29,6 +29,8 @@ from allmende.storage import Content
 __all__ = ["ContentDamaged", "answer_with_bytes", "answer_with_content", "caller_of", "reads_beginning"]
 
 _CHUNK_BYTES = 1024 * 1024
+_AHEAD_BYTES = 4 * _CHUNK_BYTES
+"""From so many bytes on it is worth to have other threads decode what comes next."""
 
 
 class ContentDamaged(AllmendeError):
@@ -78,7 +80,8 @@ def answer_with_content(
     status = 200 if part is None else 206
     if request.method == "HEAD" and content.is_packed:
         return Response(status_code=status, headers=answer_headers)
-    file = _open(services, content)
+    is_long = request.method != "HEAD" and shown.length_bytes >= _AHEAD_BYTES
+    file = _open(services, content, shown.end if is_long else None)
     if request.method == "HEAD":
         file.close()
         return Response(status_code=status, headers=answer_headers)
@@ -105,9 +108,9 @@ def caller_of(request: Request, actor: Actor) -> str:
     return request.client.host if request.client is not None else ""
 
 
-def _open(services: Services, content: Content) -> BinaryIO:
+def _open(services: Services, content: Content, until: int | None) -> BinaryIO:
     try:
-        file = open_content(services, content)
+        file = open_content(services, content, until)
     except NotFound as error:
         raise ContentDamaged(content.sha256, "they are missing from the store") from error
     stored_bytes = file.seek(0, 2)

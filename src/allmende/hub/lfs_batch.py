@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from allmende.clock import iso
 from allmende.errors import AllmendeError, BadRequest, Conflict, NotFound, NotOffered, TooLarge
+from allmende.flows import DELTA_TRANSFER
 from allmende.http import acting, base_url, door_of, reading_unit, services_of, status_of, writing_unit
 from allmende.hub.addresses import readable_files, repo_address, repo_routes
 from allmende.hub.bodies import Body, parsed
@@ -105,11 +106,15 @@ def _upload_batch(request: Request, asked: _Batch) -> Response:
         known = usable(uow, actor, repo, _hashes(asked))
     errors = {item: _refusal(item, known, settings) for item in asked.objects}
     wanted = [item for item, error in errors.items() if error is None and not _present(item, known)]
-    threshold = settings.multipart_threshold_bytes if "multipart" in asked.transfers else None
+    as_deltas = DELTA_TRANSFER in asked.transfers
+    multipart = "multipart" in asked.transfers and not as_deltas
+    threshold = settings.multipart_threshold_bytes if multipart else None
     large = [item for item in wanted if threshold is not None and item.size > threshold]
     uploads = _begin(request, large)
     uploads.update(
-        (item, _basic_upload(request, actor, repo, item)) for item in wanted if item not in uploads
+        (item, _upload(request, actor, repo, item, as_delta=as_deltas))
+        for item in wanted
+        if item not in uploads
     )
     answers = []
     for item in asked.objects:
@@ -120,7 +125,8 @@ def _upload_batch(request: Request, asked: _Batch) -> Response:
             answer["authenticated"] = True
             answer["actions"] = {"upload": uploads[item], "verify": _verify(request, repo)}
         answers.append(answer)
-    return _lfs_json({"transfer": "multipart" if large else "basic", "objects": answers})
+    transfer = DELTA_TRANSFER if as_deltas else "multipart" if large else "basic"
+    return _lfs_json({"transfer": transfer, "objects": answers})
 
 
 def _hashes(asked: _Batch) -> list[Sha256]:
@@ -147,9 +153,14 @@ def _present(item: _Object, known: Mapping[Sha256, Content]) -> bool:
     return found is not None and found.damaged is None
 
 
-def _basic_upload(request: Request, actor: Actor, repo: Repo, item: _Object) -> dict[str, object]:
+def _upload(
+    request: Request, actor: Actor, repo: Repo, item: _Object, *, as_delta: bool
+) -> dict[str, object]:
     link = link_for(actor, repo, Sha256(item.oid), item.size)
-    href = signed_address(request, "lfs-upload", f"/lfs/objects/{item.oid}", link)
+    if as_delta:
+        href = signed_address(request, "lfs-delta", f"/lfs/deltas/{item.oid}", link)
+    else:
+        href = signed_address(request, "lfs-upload", f"/lfs/objects/{item.oid}", link)
     return {"href": href, **_validity(request, services_of(request).settings.upload_ttl_s)}
 
 

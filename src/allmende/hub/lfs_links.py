@@ -14,7 +14,7 @@ from allmende.storage import LinkInvalid
 
 __all__ = ["Link", "Purpose", "link_for", "link_of", "signed_address"]
 
-Purpose = Literal["lfs-upload", "lfs-multipart", "lfs-download"]
+Purpose = Literal["lfs-upload", "lfs-delta", "lfs-multipart", "lfs-download"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

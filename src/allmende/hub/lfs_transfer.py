@@ -36,7 +36,7 @@ from allmende.storage import (
     take_possession,
 )
 
-__all__ = ["routes"]
+__all__ = ["record_upload", "routes", "stored"]
 
 _MAX_NUMBER_DIGITS = 9
 
@@ -73,8 +73,8 @@ async def put_content(request: Request) -> Response:
 
     def finish(link: Link, writer: ContentWriter) -> Response:
         location = writer.finish()
-        _record(request, link, location)
-        return _stored(link.sha256)
+        record_upload(request, link, location)
+        return stored(link.sha256)
 
     link, writer = await run_sync(begin)
     return await _receive(request, writer, link.size_bytes, lambda: finish(link, writer))
@@ -99,7 +99,7 @@ async def put_part(request: Request) -> Response:
         with services_of(request).database.write() as uow:
             opened = find_upload(uow, str(link.upload_id))
             etag = record_part(uow, opened.id, _part_number(request), part_bytes)
-        return _stored(etag)
+        return stored(etag)
 
     link, writer, part_bytes = await run_sync(begin)
     return await _receive(request, writer, part_bytes, lambda: finish(link, writer, part_bytes))
@@ -132,7 +132,7 @@ def complete(request: Request, body: bytes) -> Response:
             end_upload(uow, upload_id)
         services.contents.discard_parts(upload_id)
         raise
-    _record(request, link, location)
+    record_upload(request, link, location)
     services.contents.discard_parts(upload_id)
     return _completed(link)
 
@@ -166,7 +166,7 @@ async def _receive(
             await run_sync(writer.discard)
 
 
-def _record(request: Request, link: Link, location: str) -> None:
+def record_upload(request: Request, link: Link, location: str) -> None:
     """Let the database know of durable bytes, and whose they are; the right is asked for once more."""
     reach("upload.before_database")
     with services_of(request).database.write() as uow:
@@ -187,7 +187,8 @@ def _part_number(request: Request) -> int:
     return int(text)
 
 
-def _stored(etag: str) -> Response:
+def stored(etag: str) -> Response:
+    """What an upload is answered with, once it is durable."""
     return Response(status_code=200, headers={"ETag": f'"{etag}"'})
 
 

@@ -8,10 +8,10 @@ from starlette.routing import Route
 
 from allmende.clock import iso
 from allmende.errors import BadRequest, NotOffered
-from allmende.flows import note_repo_changed, note_scopes_changed, remove_repo
+from allmende.flows import change_repo, remove_repo, rename_repo
 from allmende.formats import SPACE_SDKS
 from allmende.http import acting, base_url, reading, reading_unit, services_of, writing_unit
-from allmende.hub.addresses import PREFIX, changeable, readable, readable_files, repo_url
+from allmende.hub.addresses import PREFIX, changeable, readable_files, repo_url
 from allmende.hub.bodies import Body, parsed, visibility
 from allmende.hub.pages import cursor_of, page_size, paged, position_at
 from allmende.ids import RepoType
@@ -30,9 +30,7 @@ from allmende.registry import (
     find_account,
     grant_access,
     list_repos,
-    move_repo,
     storage_of,
-    update_repo,
     visible_storage,
 )
 from allmende.storage import UnitOfWork
@@ -142,9 +140,7 @@ def move(request: Request, body: bytes) -> Response:
             raise BadRequest(f"{full_name[:200]!r} is not of the form namespace/name.", code="name_invalid")
     with writing_unit(request) as (uow, actor):
         found = _named(uow, actor, repo_type, asked.fromRepo)
-        moved = move_repo(uow, actor, found, asked.toRepo)
-        note_repo_changed(services_of(request), uow, found)
-        note_scopes_changed(services_of(request), uow)
+        moved = rename_repo(services_of(request), uow, actor, found, asked.toRepo)
     return JSONResponse({"url": f"{base_url(request)}/{PREFIX[moved.type]}{moved.full_name}"})
 
 
@@ -159,12 +155,15 @@ def settings(request: Request, body: bytes) -> Response:
             hint='This hub knows "gated", "visibility", "private" and "xetReads".',
         )
     with writing_unit(request) as (uow, actor):
-        found = changeable(request, uow, actor)
-        update_repo(uow, actor, found, private=private, gated=gate, xet_reads=asked.xetReads)
-        if private is not None and private != found.private:
-            note_repo_changed(services_of(request), uow, found)
-            note_scopes_changed(services_of(request), uow)
-        found = readable(request, uow, actor)
+        found = change_repo(
+            services_of(request),
+            uow,
+            actor,
+            changeable(request, uow, actor),
+            private=private,
+            gated=gate,
+            xet_reads=asked.xetReads,
+        )
     return JSONResponse(
         {"private": found.private, "gated": found.gated or False, "xetReads": found.xet_reads}
     )

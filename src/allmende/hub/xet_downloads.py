@@ -242,9 +242,11 @@ def _streamed(
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media_type)
 
+    until = serialized.read_until(max(part.end for part in parts))
+
     def body() -> Iterator[bytes]:
         try:
-            with closing(open_content(services, content)) as reader:
+            with closing(open_content(services, content, until)) as reader:
                 for part in parts:
                     if boundary is not None:
                         yield _part_head(boundary, part)

@@ -1,6 +1,6 @@
 """What can be wrong with bytes, keys and proofs of a transparency log."""
 
-from allmende.errors import AllmendeError, BadRequest, NotFound, NotOffered, TooLarge, Unavailable
+from allmende.errors import AllmendeError, BadRequest, NotFound, NotOffered, TooLarge, Unavailable, Untrusted
 
 __all__ = [
     "AlgorithmMissing",
@@ -98,13 +98,13 @@ class OutOfTree(BadRequest):
     code = "log_out_of_tree"
 
 
-class ProofRefused(AllmendeError):
+class ProofRefused(Untrusted):
     """A proof does not show what it was given for."""
 
     code = "log_proof_refused"
 
 
-class TileRefused(AllmendeError):
+class TileRefused(Untrusted):
     """A tile or bundle of the log does not belong to the tree that its checkpoint names."""
 
     code = "log_tile_refused"
@@ -116,13 +116,13 @@ class TileMissing(NotFound):
     code = "log_tile_missing"
 
 
-class SignatureRefused(AllmendeError):
+class SignatureRefused(Untrusted):
     """No known key has signed, or a signature under the name and id of a known key is not its own."""
 
     code = "log_signature_refused"
 
 
-class QuorumMissed(AllmendeError):
+class QuorumMissed(Untrusted):
     """The log's signature is good, but too few of the witnesses that the policy asks for have cosigned."""
 
     code = "log_quorum_missed"

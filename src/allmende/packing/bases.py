@@ -23,7 +23,7 @@ from allmende.packing.reading import open_recipe
 from allmende.packing.shelf import Shelf
 from allmende.weights import StreamPlace, ggml_type, number_type
 
-__all__ = ["Base", "candidate_of", "objects_of", "open_base"]
+__all__ = ["Base", "base_of", "candidate_of", "objects_of", "open_base"]
 
 _MAX_PIECES = 16_384
 _COMPANION = re.compile(r"[._](?:weight_)?(?:scales?|scale_inv|SCB|absmax|quant_map|zeros?)$")
@@ -75,12 +75,24 @@ def open_base(recipes: Sequence[Recipe], shelf: Shelf, origin: str) -> Base:
     """
     tensors: dict[str, _BaseTensor] = {}
     for recipe in recipes:
-        placed = _PlacedRecipe(recipe, list(accumulate(one.size_bytes for one in recipe.segments)))
         with open_recipe(recipe, shelf) as reader:
             place = StreamPlace(recipe.sha256, cast(BinaryIO, reader), recipe.size_bytes)
-            for tensor in tensors_in(place):
-                tensors.setdefault(tensor.name, _BaseTensor(tensor, placed))
+            _add_tensors(tensors, recipe, tensors_in(place))
     return Base(origin, tensors)
+
+
+def base_of(files: Iterable[tuple[Recipe, Iterable[PlacedTensor]]], origin: str) -> Base:
+    """The same of files whose tensors are known; of their recipes the literals are not looked at."""
+    tensors: dict[str, _BaseTensor] = {}
+    for recipe, placed in files:
+        _add_tensors(tensors, recipe, placed)
+    return Base(origin, tensors)
+
+
+def _add_tensors(tensors: dict[str, _BaseTensor], recipe: Recipe, found: Iterable[PlacedTensor]) -> None:
+    placed = _PlacedRecipe(recipe, list(accumulate(one.size_bytes for one in recipe.segments)))
+    for tensor in found:
+        tensors.setdefault(tensor.name, _BaseTensor(tensor, placed))
 
 
 def candidate_of(base: Base, one: Cut) -> Candidate | None:

@@ -4,10 +4,11 @@ Bases are chosen for each object by itself: a model that was merged of two, with
 vocabulary, is built on whatever is nearest in each place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from allmende.codecs import (
     Candidate,
@@ -23,6 +24,7 @@ from allmende.codecs import (
     Proposal,
     Proposer,
     ReferenceBytes,
+    Resolve,
     WordType,
     complete,
     estimate,
@@ -31,8 +33,8 @@ from allmende.codecs import (
 )
 from allmende.packing.bases import Base, candidate_of, objects_of
 from allmende.packing.cutting import Cut
-from allmende.packing.reading import ObjectOpener, is_readable
-from allmende.packing.shelf import MAX_DEPTH, Shelf, Shelved
+from allmende.packing.reading import is_readable
+from allmende.packing.shelf import MAX_DEPTH, Shelved
 
 __all__ = ["Chooser"]
 
@@ -50,10 +52,18 @@ class _Trial:
     cost: float
 
 
+class _Known(Protocol):
+    """What is asked of a shelf."""
+
+    def find(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Shelved]: ...
+
+    def bases_of(self, object_id: ObjectId) -> frozenset[ObjectId]: ...
+
+
 class Chooser:
     """Encodes the objects of one file against the bases that were given for it. For one thread."""
 
-    def __init__(self, shelf: Shelf, bases: Sequence[Base], opener: ObjectOpener) -> None:
+    def __init__(self, shelf: _Known, bases: Sequence[Base], opener: Resolve) -> None:
         self._shelf = shelf
         self._bases = bases
         self._opener = opener

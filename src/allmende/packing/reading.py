@@ -10,7 +10,10 @@ import io
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from itertools import accumulate
+from threading import RLock
 from typing import Protocol, TypeVar, cast
 
 from allmende.codecs import (
@@ -24,6 +27,7 @@ from allmende.codecs import (
     Recipe,
     Stretch,
 )
+from allmende.packing.ahead import PartsAhead, part_ends
 from allmende.packing.shelf import MAX_DEPTH, Shelf
 
 __all__ = ["ObjectOpener", "RecipeReader", "UnreadableObject", "is_readable", "open_recipe", "shelf_plain"]
@@ -33,6 +37,7 @@ _READ_BYTES = 1024 * 1024
 
 _Found = TypeVar("_Found")
 
+_Lock = AbstractContextManager[bool]
 Report = Callable[[ObjectId, int, str], None]
 """Is told of an object, the number of one of its encodings, and what is wrong with that."""
 
@@ -48,32 +53,39 @@ class _Encodings(Protocol):
 
 
 class ObjectOpener:
-    """Opens objects by their names, and keeps the last ones open. For one thread."""
+    """Opens objects by their names, and keeps the last ones open.
 
-    def __init__(self, source: _Encodings, report: Report, level: int = 0) -> None:
+    Several threads may use it, and read what it opened; what it looks things up in is used by one of them at
+    a time.
+    """
+
+    def __init__(self, source: _Encodings, report: Report, level: int = 0, lock: _Lock | None = None) -> None:
         self._source = source
         self._report = report
         self._level = level
         self._open: OrderedDict[ObjectId, _StoredObject] = OrderedDict()
         self._below: ObjectOpener | None = None
+        self._lock: _Lock = RLock() if lock is None else lock
 
     def __call__(self, object_id: ObjectId) -> Plain:
         """The plain bytes of an object. Raises ObjectMissing, and DamagedObject where objects rest on too
         many.
         """
-        found = self._open.pop(object_id, None)
-        if found is None:
-            found = _StoredObject(object_id, self._source.encodings(object_id), self._bases(), self._report)
-        self._open[object_id] = found
-        if len(self._open) > _OPEN_OBJECTS:
-            self._open.popitem(last=False)
-        return found
+        with self._lock:
+            found = self._open.pop(object_id, None)
+            if found is None:
+                stored = self._source.encodings(object_id)
+                found = _StoredObject(object_id, stored, self._bases(), self._report, self._lock)
+            self._open[object_id] = found
+            if len(self._open) > _OPEN_OBJECTS:
+                self._open.popitem(last=False)
+            return found
 
     def _bases(self) -> "ObjectOpener":
         if self._level > MAX_DEPTH:
             raise DamagedObject("Objects rest on each other on more levels than there can be.")
         if self._below is None:
-            self._below = ObjectOpener(self._source, self._report, self._level + 1)
+            self._below = ObjectOpener(self._source, self._report, self._level + 1, self._lock)
         return self._below
 
 
@@ -81,7 +93,12 @@ class _StoredObject:
     """An object by the first of its encodings that gives what is asked for."""
 
     def __init__(
-        self, object_id: ObjectId, stored: Sequence[Plain], resolve: ObjectOpener, report: Report
+        self,
+        object_id: ObjectId,
+        stored: Sequence[Plain],
+        resolve: ObjectOpener,
+        report: Report,
+        lock: _Lock,
     ) -> None:
         if not stored:
             raise ObjectMissing(f"The object {object_id} is not in the store.")
@@ -89,6 +106,7 @@ class _StoredObject:
         self._stored = stored
         self._resolve = resolve
         self._report = report
+        self._lock = lock
         self._number = 0
         self._reader: EncodedReader | None = None
         self.size_bytes = self._tried(lambda reader: reader.size_bytes)
@@ -99,23 +117,36 @@ class _StoredObject:
 
     def _tried(self, read: Callable[[EncodedReader], _Found]) -> _Found:
         """What the encoding in use gives; where it gives nothing, the next one."""
-        while self._number < len(self._stored):
+        while (number := self._number) < len(self._stored):
+            problem: str | None = None
             try:
-                return read(self._opened())
+                return read(self._opened(number))
             except (UnreadableObject, ObjectMissing):
                 pass  # a base is not to be had, which was told of that
             except (DamagedObject, MalformedEncoding, PredictionImpossible) as error:
-                self._report(self._id, self._number, error.message)
-            self._number += 1
-            self._reader = None
+                problem = error.message
+            self._give_up(number, problem)
         raise UnreadableObject(f"No stored form of the object {self._id} can be read.")
 
-    def _opened(self) -> EncodedReader:
-        if self._reader is None:
-            self._reader = EncodedReader(self._stored[self._number], self._resolve)
-            if self._reader.object_id != self._id:
+    def _opened(self, number: int) -> EncodedReader:
+        with self._lock:
+            if number == self._number and self._reader is not None:
+                return self._reader
+            reader = EncodedReader(self._stored[number], self._resolve)
+            if reader.object_id != self._id:
                 raise DamagedObject("It is an encoding of another object.")
-        return self._reader
+            if number == self._number:
+                self._reader = reader
+            return reader
+
+    def _give_up(self, number: int, problem: str | None) -> None:
+        """Go on to the next encoding, unless another thread has done so."""
+        with self._lock:
+            if number == self._number:
+                if problem is not None:
+                    self._report(self._id, number, problem)
+                self._number += 1
+                self._reader = None
 
 
 class RecipeReader(io.RawIOBase):
@@ -124,9 +155,18 @@ class RecipeReader(io.RawIOBase):
     Reading raises DamagedObject where bytes cannot be had, ObjectMissing where an object is not there. Who
     reads from the first byte to the last without a jump gets the last ones only when all had the content's
     SHA-256.
+
+    With `ahead`, what follows is decoded there while something is read, up to `until` (the end if none is
+    given): for who reads much at a stretch. It must not be the executor in which this reading itself happens.
     """
 
-    def __init__(self, recipe: Recipe, objects: ObjectOpener) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        objects: ObjectOpener,
+        ahead: Executor | None = None,
+        until: int | None = None,
+    ) -> None:
         super().__init__()
         self._recipe = recipe
         self._objects = objects
@@ -136,6 +176,10 @@ class RecipeReader(io.RawIOBase):
         self._at = 0
         self._digest = hashlib.sha256()
         self._digested = 0
+        self._ahead: PartsAhead | None = None
+        if ahead is not None:
+            end = recipe.size_bytes if until is None else until
+            self._ahead = PartsAhead(part_ends(recipe), self._read_range, ahead, end)
 
     def readable(self) -> bool:
         """It can be read."""
@@ -163,12 +207,27 @@ class RecipeReader(io.RawIOBase):
         view = view[: max(0, self._recipe.size_bytes - self._at)]
         done = 0
         while done < len(view):
-            part = self._read_some(self._at + done, len(view) - done)
+            read = self._read_some if self._ahead is None else self._ahead.read_at
+            part = read(self._at + done, len(view) - done)
             view[done : done + len(part)] = part
             done += len(part)
         self._verify(view)
         self._at += done
         return done
+
+    def close(self) -> None:
+        """See io.IOBase."""
+        if self._ahead is not None:
+            self._ahead.close()
+        super().close()
+
+    def _read_range(self, start: int, end: int) -> memoryview:
+        """All bytes from one place to another; several threads may ask."""
+        parts: list[memoryview] = []
+        while start < end:
+            parts.append(self._read_some(start, end - start))
+            start += len(parts[-1])
+        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
     def _read_some(self, start: int, most: int) -> memoryview:
         number = bisect_right(self._ends, start)
@@ -209,6 +268,8 @@ def shelf_plain(shelf: Shelf, object_id: ObjectId) -> Plain:
     return ObjectOpener(shelf, shelf.report_damage)(object_id)
 
 
-def open_recipe(recipe: Recipe, shelf: Shelf) -> "RecipeReader":
-    """A reader of a content; raises nothing before it is read."""
-    return RecipeReader(recipe, ObjectOpener(shelf, shelf.report_damage))
+def open_recipe(
+    recipe: Recipe, shelf: Shelf, ahead: Executor | None = None, until: int | None = None
+) -> "RecipeReader":
+    """A reader of a content; raises nothing before it is read. For `ahead` and `until` see there."""
+    return RecipeReader(recipe, ObjectOpener(shelf, shelf.report_damage), ahead, until)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Subquery, delete, func, select, update
 
 from allmende.formats import (
     BASE_MODEL_RELATIONS,
@@ -37,6 +37,7 @@ __all__ = [
     "index_card",
     "index_derived",
     "index_measured",
+    "measured_base_names",
     "measured_bases",
     "read_card",
     "tags_by_repo",
@@ -138,6 +139,23 @@ def measured_bases(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, 
             if len(parts) == _TAG_PARTS:
                 found.setdefault(RepoId(row.repo_id), []).append((parts[1], parts[2]))
     return found
+
+
+def measured_base_names() -> Subquery:
+    """Rows (`repo_id`, `base`: a full name) of the measured bases of all repos, to join with.
+
+    A base is there only where all who see the repo may see it too, as `index_measured` has it.
+    """
+    name = func.substr(repo_tag.c.tag, len(_BASE) + 1)
+    return (
+        select(repo_tag.c.repo_id, name.label("base"))
+        .where(
+            repo_tag.c.source == MEASURED,
+            repo_tag.c.tag.startswith(_BASE, autoescape=True),
+            ~name.contains(":", autoescape=True),
+        )
+        .subquery("measured")
+    )
 
 
 def forget_measured_base(uow: UnitOfWork, full_name: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, false, func, or_, select
 
 from allmende.errors import BadRequest
 from allmende.git import heads
@@ -22,14 +22,17 @@ __all__ = [
     "Place",
     "RepoPage",
     "RepoQuery",
+    "all_repos",
     "count_by_type",
     "count_repos",
     "count_tagged",
     "heads_of",
     "list_repos",
     "repos_by_id",
+    "tagged_with",
     "tags_in_use",
     "visible_among",
+    "visible_repos",
     "visible_storage",
 ]
 
@@ -155,6 +158,21 @@ def repos_by_id(uow: UnitOfWork, ids: Iterable[RepoId]) -> dict[RepoId, Repo]:
     return found
 
 
+def visible_repos(actor: Actor) -> Subquery:
+    """The repos that the actor may see, as a subquery for other rooms to join with."""
+    return _listed().where(_visible(actor)).subquery("listed")
+
+
+def tagged_with(tag: str) -> Select[Any]:
+    """The ids of repos that have a tag, as task or library too: clients look for these by the bare word."""
+    return select(repo.c.id).where(_has_label(tag))
+
+
+def all_repos() -> Subquery:
+    """The same of all repos. For work inside the hub: checks no right."""
+    return _listed().subquery("listed")
+
+
 def visible_among(uow: UnitOfWork, actor: Actor, ids: Iterable[RepoId]) -> dict[RepoId, Repo]:
     """Those of these repos that the actor may see; disabled ones are shown to nobody."""
     return {
@@ -174,6 +192,17 @@ def count_tagged(uow: UnitOfWork, actor: Actor, repo_type: RepoType, tag: str) -
     return int(uow.connection.execute(statement).scalar_one())
 
 
+def _listed() -> Select[Any]:
+    return select(
+        repo.c.id,
+        repo.c.type,
+        repo.c.full_name_key,
+        repo.c.created_at,
+        repo.c.updated_at,
+        repo.c.downloads,
+    )
+
+
 def _filtered(statement: Select[Any], actor: Actor, query: RepoQuery) -> Select[Any]:
     conditions: list[ColumnElement[bool]] = [_visible(actor)]
     if query.type is not None:
@@ -185,10 +214,7 @@ def _filtered(statement: Select[Any], actor: Actor, query: RepoQuery) -> Select[
             repo.c.full_name_key.contains(word, autoescape=True) for word in words.lower().split()
         )
     for tag in query.tags:
-        # Clients look for tasks and libraries by the bare word too, whether a card or the files told them.
-        conditions.append(
-            or_(_has_tag(tag, linked=False), repo.c.pipeline_tag == tag, repo.c.library_name == tag)
-        )
+        conditions.append(_has_label(tag))
     conditions.extend(_has_tag(link, linked=True) for link in query.links)
     if query.linked:
         conditions.append(_has_tag(None, linked=True))
@@ -199,6 +225,11 @@ def _filtered(statement: Select[Any], actor: Actor, query: RepoQuery) -> Select[
     if query.gated is not None:
         conditions.append((repo.c.gated != "") if query.gated else (repo.c.gated == ""))
     return statement.where(*conditions)
+
+
+def _has_label(tag: str) -> ColumnElement[bool]:
+    """Whether it is a tag, or the task or library of a repo, whether a card or the files told them."""
+    return or_(_has_tag(tag, linked=False), repo.c.pipeline_tag == tag, repo.c.library_name == tag)
 
 
 def _has_tag(tag: str | None, *, linked: bool) -> ColumnElement[bool]:

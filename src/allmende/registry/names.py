@@ -14,6 +14,7 @@ _RESERVED = frozenset(
         "bench",
         "blog",
         "collections",
+        "compare",
         "datasets",
         "docs",
         "events",
@@ -42,6 +43,7 @@ _RESERVED = frozenset(
         "tasks",
         "uploads",
         "users",
+        "witness",
         "xet",
         ".well-known",
     ]

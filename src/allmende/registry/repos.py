@@ -5,6 +5,7 @@ through `readable_repo`, which raises the same error for both.
 """
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,8 +57,10 @@ __all__ = [
     "is_visible",
     "lookup_repo",
     "move_repo",
+    "public_id_of",
     "readable_repo",
     "signature_of",
+    "subject_of",
     "touch_repo",
     "update_repo",
 ]
@@ -314,10 +317,21 @@ def delete_repo(uow: UnitOfWork, actor: Actor, found: Repo) -> None:
     Raises AccessDenied.
     """
     known = actor.require_change(found.namespace_id, found.type, found.full_name)
+    told = _row_by_name(uow, found.type, found.full_name)
+    salt = None if told is None else told.salt
     forget_git(uow, found.id)
     uow.execute(delete(repo).where(repo.c.id == found.id))
+    # No name: what is deleted is to be forgotten, and only those who know the salt can tell what it was.
     uow.emit(
-        "repo.deleted", {"type": found.type, "name": found.full_name}, repo_id=found.id, actor_id=known.id
+        "repo.deleted",
+        {
+            "type": found.type,
+            "id": found.public_id,
+            "subject": subject_of(salt or found.full_name.encode(), found.type, found.public_id),
+            "hidden": found.private or found.disabled,
+        },
+        repo_id=found.id,
+        actor_id=known.id,
     )
 
 
@@ -391,9 +405,15 @@ def repo_from_row(row: Row[Any]) -> Repo:
         downloads=row.downloads,
         pipeline_tag=row.pipeline_tag,
         library_name=row.library_name,
-        public_id=_public_id(row.salt or row.full_name.encode()),
+        public_id=public_id_of(row.salt or row.full_name.encode()),
     )
 
 
-def _public_id(secret: bytes) -> str:
+def subject_of(secret: bytes, repo_type: RepoType, public_id: str) -> str:
+    """What stands for the repo in the log: who knows the salt can tell."""
+    return hmac.digest(secret, f"{repo_type}/{public_id}".encode(), hashlib.sha256).hex()
+
+
+def public_id_of(secret: bytes) -> str:
+    """The id that clients see, from the repo's salt."""
     return hashlib.sha256(b"allmende repo " + secret).hexdigest()[:_PUBLIC_ID_DIGITS]

@@ -146,6 +146,8 @@ def duplicate_repo(
     for ref in refs:
         expected = own_first.oid if own_first is not None and ref.name == MAIN else None
         move_ref(uow, copy.id, ref.name, expected=expected, new=ref.oid, commit_oid=ref.commit_oid)
+        told = {"ref": ref.name, "before": expected, "after": ref.commit_oid}
+        uow.emit("ref.updated", told, repo_id=copy.id, actor_id=actor.account_id)
         enqueue_examination(uow, queue, copy.id, ref.commit_oid)
     head = read_ref(uow, copy.id, MAIN)
     if head is not None:

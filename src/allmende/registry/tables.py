@@ -23,12 +23,14 @@ __all__ = [
     "card",
     "content_hint",
     "membership",
+    "password",
     "pull_request",
     "repo",
     "repo_content",
     "repo_former_name",
     "repo_tag",
     "scan_override",
+    "sign_in_failure",
     "token",
 ]
 
@@ -62,6 +64,22 @@ membership = Table(
     Index("ix_membership_user_id", "user_id"),
 )
 
+password = Table(
+    "password",
+    metadata,
+    Column("account_id", Integer, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    Column("hashed", Text, nullable=False, comment="Argon2id with its parameters and salt"),
+    Column("set_at", Moment, nullable=False),
+)
+
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("key", String(64), primary_key=True, comment="digest of the name that was tried, and from where"),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", Moment, nullable=False),
+)
+
 token = Table(
     "token",
     metadata,
@@ -80,6 +98,13 @@ token = Table(
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("last_used_at", Moment),
+    Column(
+        "is_session",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="made by a browser's sign-in; nobody knows its secret",
+    ),
     Index("uq_token_account_id_name", "account_id", "name", unique=True),
 )
 

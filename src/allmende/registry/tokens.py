@@ -19,14 +19,18 @@ from allmende.registry.tables import token
 from allmende.storage import UnitOfWork
 
 __all__ = [
+    "SESSION_TTL",
     "Scope",
     "Token",
     "TokenRole",
+    "end_other_sessions",
+    "end_session",
     "find_token",
     "find_token_by_id",
     "issue_token",
     "list_tokens",
     "needs_touch",
+    "open_session",
     "revoke_token",
     "touch_token",
 ]
@@ -37,6 +41,10 @@ _PREFIX = "hf_"
 """Some tools tell tokens by this prefix."""
 _SECRET_BYTES = 25
 _TOUCH_EVERY = timedelta(hours=1)
+SESSION_TTL = timedelta(days=7)
+_MAX_SESSIONS = 20
+_MAX_SEEN_CHARS = 60
+_SESSION_MARK_CHARS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Token:
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    is_session: bool = False
 
 
 def issue_token(
@@ -88,7 +97,8 @@ def issue_token(
     holder = uow.one_or_none(select(token).where(token.c.digest == _digest(chosen)))
     if holder is not None and (holder.account_id, holder.name) != (owner.id, name):
         raise BadRequest("This secret is in use already.", hint="Choose another.", code="token_taken")
-    uow.execute(delete(token).where(token.c.account_id == owner.id, token.c.name == name))
+    named = token.c.account_id == owner.id, token.c.name == name, token.c.is_session.is_(False)
+    uow.execute(delete(token).where(*named))
     uow.execute(
         token.insert().values(
             account_id=owner.id,
@@ -102,6 +112,45 @@ def issue_token(
     )
     uow.emit("token.issued", {"name": name, "role": role}, actor_id=owner.id)
     return chosen
+
+
+def open_session(uow: UnitOfWork, owner: Account, seen_as: str) -> Token:
+    """A token for a browser that has shown the owner's password: its secret is known to nobody.
+
+    `seen_as` says to its owner which browser that is. Of the sessions of a user the oldest beyond twenty end.
+    """
+    sessions = list_tokens(uow, owner.id, sessions=True)
+    for old in sorted(sessions, key=lambda one: one.created_at)[: max(0, len(sessions) + 1 - _MAX_SESSIONS)]:
+        end_session(uow, owner, old.id)
+    digest = _digest(secrets.token_urlsafe(_SECRET_BYTES))
+    uow.execute(
+        token.insert().values(
+            account_id=owner.id,
+            name=f"{seen_as[:_MAX_SEEN_CHARS]} {digest[:_SESSION_MARK_CHARS]}",
+            digest=digest,
+            role="admin" if owner.is_admin else "write",
+            scopes=[],
+            created_at=uow.now,
+            expires_at=uow.now + SESSION_TTL,
+            is_session=True,
+        )
+    )
+    return _token(uow.all(select(token).where(token.c.digest == digest))[0])
+
+
+def end_session(uow: UnitOfWork, owner: Account, token_id: TokenId) -> None:
+    """Sign a browser out; harmless when it is already."""
+    uow.execute(
+        delete(token).where(
+            token.c.account_id == owner.id, token.c.id == token_id, token.c.is_session.is_(True)
+        )
+    )
+
+
+def end_other_sessions(uow: UnitOfWork, owner: Account, kept: TokenId | None) -> None:
+    """Sign out every browser of a user but one."""
+    others = token.c.account_id == owner.id, token.c.is_session.is_(True), token.c.id != (kept or -1)
+    uow.execute(delete(token).where(*others))
 
 
 def find_token(uow: UnitOfWork, secret: str) -> Token | None:
@@ -134,17 +183,16 @@ def touch_token(uow: UnitOfWork, used: Token) -> None:
         uow.execute(update(token).where(token.c.id == used.id).values(last_used_at=uow.now))
 
 
-def list_tokens(uow: UnitOfWork, account_id: AccountId) -> list[Token]:
-    """The tokens of a user, by name."""
-    return [
-        _token(row)
-        for row in uow.all(select(token).where(token.c.account_id == account_id).order_by(token.c.name))
-    ]
+def list_tokens(uow: UnitOfWork, account_id: AccountId, *, sessions: bool = False) -> list[Token]:
+    """The tokens of a user, by name; or the sessions of their browsers, which are none for programs."""
+    of_kind = token.c.account_id == account_id, token.c.is_session.is_(sessions)
+    return [_token(row) for row in uow.all(select(token).where(*of_kind).order_by(token.c.name))]
 
 
 def revoke_token(uow: UnitOfWork, owner: Account, name: str) -> None:
     """End a token at once; raises NotFound."""
-    gone = uow.execute(delete(token).where(token.c.account_id == owner.id, token.c.name == name))
+    named = token.c.account_id == owner.id, token.c.name == name, token.c.is_session.is_(False)
+    gone = uow.execute(delete(token).where(*named))
     if gone.rowcount == 0:
         raise NotFound(f"{owner.name} has no token called {name!r}.", code="token_unknown")
     uow.emit("token.revoked", {"name": name}, actor_id=owner.id)
@@ -164,4 +212,5 @@ def _token(row: Row[Any]) -> Token:
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
+        is_session=row.is_session,
     )

@@ -25,7 +25,7 @@ from allmende.storage.contents import (
     switch_to_recipe,
     take_possession,
 )
-from allmende.storage.durable import make_durable_directory, replace_durably
+from allmende.storage.durable import make_durable_directory, out_of_space, replace_durably
 from allmende.storage.engine import Database
 from allmende.storage.figures import damaged_contents, outbox_events, stored_contents
 from allmende.storage.migrations import SchemaUnknown, migrate, pending_migrations
@@ -117,6 +117,7 @@ from allmende.storage.uploads import (
     end_upload,
     expired_uploads,
     find_upload,
+    forget_uploader,
     record_part,
 )
 from allmende.storage.xet_epochs import (
@@ -230,6 +231,7 @@ __all__ = [
     "forget_pack",
     "forget_recipe",
     "forget_uploaded_xorb",
+    "forget_uploader",
     "hub_figures",
     "is_packing_paused",
     "kept_xorbs",
@@ -254,6 +256,7 @@ __all__ = [
     "migrate",
     "move_encoding",
     "numbered_xorbs",
+    "out_of_space",
     "outbox",
     "outbox_events",
     "outgoing_objects",

@@ -7,7 +7,7 @@ across processes `busy_timeout` applies.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -31,6 +31,8 @@ class Database:
     def __init__(self, url: str, clock: Clock = system_clock) -> None:
         self.url = make_url(url)
         self.clock = clock
+        self.on_events: Callable[[], None] | None = None
+        """Called after each transaction that emitted events, from the thread that committed it."""
         self._writer: threading.Lock | None = None
         if self.url.get_backend_name() == "sqlite":
             self._writer = threading.Lock()
@@ -55,7 +57,20 @@ class Database:
             unit = UnitOfWork(connection.execution_options(allmende_write=True), self.clock)
             with connection.begin():
                 yield unit
+        if unit.emitted and self.on_events is not None:
+            self.on_events()
         unit.run_after_commit()
+
+    def compact(self) -> None:
+        """Write the database anew, so that nothing that was deleted is left in its files.
+
+        Raises Unavailable when others are reading or writing for too long.
+        """
+        with self._writer or nullcontext(), self.engine.connect() as connection, _translated():
+            bare = connection.execution_options(isolation_level="AUTOCOMMIT", allmende_bare=True)
+            bare.exec_driver_sql("VACUUM")
+            if self._writer is not None:
+                bare.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close all pooled connections."""
@@ -105,6 +120,8 @@ def _sqlite_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("allmende_bare", False):
+            return
         writes = connection.get_execution_options().get("allmende_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

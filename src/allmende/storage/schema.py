@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.types import JSON, TypeDecorator
 
@@ -127,7 +128,15 @@ outbox = Table(
     Column("repo_id", Integer),
     Column("payload", Document, nullable=False),
     Column("salt", LargeBinary(32), comment="blinds the log's commitments; erasure clears it"),
+    Column("log_index", BigInteger, comment="the entry of the log that tells of it; NULL: none yet"),
     Index("ix_outbox_repo_id", "repo_id", "id"),
+    Index("ix_outbox_actor_id", "actor_id"),
+    Index(
+        "ix_outbox_unlogged",
+        "id",
+        sqlite_where=text("log_index IS NULL"),
+        postgresql_where=text("log_index IS NULL"),
+    ),
     comment="one row for each act, written with it; rows are never deleted",
     sqlite_autoincrement=True,
 )

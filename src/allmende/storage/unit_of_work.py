@@ -29,6 +29,8 @@ class UnitOfWork:
         self._clock = clock
         self._now: datetime | None = None
         self._after_commit: list[Callable[[], None]] = []
+        self.emitted = False
+        """Whether an event was written."""
 
     @property
     def now(self) -> datetime:
@@ -96,6 +98,7 @@ class UnitOfWork:
                 salt=secrets.token_bytes(_SALT_BYTES),
             )
         )
+        self.emitted = True
         key = result.inserted_primary_key
         if key is None:
             raise RuntimeError("the outbox gave no id")

@@ -13,7 +13,7 @@ from sqlalchemy import Row, delete, select
 
 from allmende.errors import BadRequest, NotFound
 from allmende.ids import AccountId, RepoId, Sha256
-from allmende.storage.schema import upload, upload_part
+from allmende.storage.schema import possession, upload, upload_part
 from allmende.storage.unit_of_work import UnitOfWork
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "end_upload",
     "expired_uploads",
     "find_upload",
+    "forget_uploader",
     "record_part",
 ]
 
@@ -152,3 +153,9 @@ def _upload(row: Row[Any]) -> Upload:
         part_bytes=row.part_bytes,
         expires_at=row.expires_at,
     )
+
+
+def forget_uploader(uow: UnitOfWork, account_id: AccountId) -> None:
+    """Forget which contents an account has shown to have, and what it was uploading."""
+    uow.execute(delete(possession).where(possession.c.account_id == account_id))
+    uow.execute(delete(upload).where(upload.c.account_id == account_id))

@@ -1,7 +1,7 @@
 """Where pages and files of a repo lie below the hub's own address."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlencode
 
 from allmende.ids import GitOid, RepoType
@@ -13,6 +13,8 @@ __all__ = [
     "blob_path",
     "commit_path",
     "commits_path",
+    "compare_path",
+    "edit_path",
     "lineage_path",
     "list_path",
     "model_path",
@@ -20,6 +22,7 @@ __all__ = [
     "repo_path",
     "resolve_path",
     "scan_path",
+    "settings_path",
     "tree_path",
     "with_query",
 ]
@@ -36,6 +39,21 @@ _FULL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-
 def repo_path(repo: Repo) -> str:
     """The page of a repo."""
     return f"{PREFIX[repo.type]}{quote(repo.full_name)}"
+
+
+def compare_path(names: Iterable[str]) -> str:
+    """Models side by side."""
+    return f"/compare?{urlencode([('model', name) for name in names])}"
+
+
+def edit_path(repo: Repo, branch: str, path: str = "") -> str:
+    """Where a file is written; without a path, a new one."""
+    return _at(repo, "edit", branch, path) if path else _at(repo, "new", branch, "")
+
+
+def settings_path(repo: Repo) -> str:
+    """The settings of a repo."""
+    return f"{repo_path(repo)}/settings"
 
 
 def list_path(repo_type: RepoType, **query: str) -> str:

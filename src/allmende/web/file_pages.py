@@ -24,7 +24,7 @@ from allmende.registry import (
 )
 from allmende.storage import Content, UnitOfWork, xet_hashes_of
 from allmende.web.addresses import tree_path
-from allmende.web.repo_views import repo_of, routes_of, view_of
+from allmende.web.repo_views import View, repo_of, routes_of, view_of
 from allmende.web.visits import Visit
 from allmende.web.weight_headers import HEADER_SUFFIXES, WeightHeader, read_weight_header
 
@@ -92,6 +92,7 @@ def tree(visit: Visit) -> Response:
         size_bytes=sum(entry.size_bytes for entry in listing),
         page_number=page_number,
         last_page=max(0, (len(listing) - 1) // _ON_PAGE),
+        may_write=_may_write(visit, view),
     )
 
 
@@ -135,7 +136,14 @@ def blob(visit: Visit) -> Response:
         shown=shown,
         scan=scan,
         may_have_unsafe=may_have,
+        may_edit=shown.kind == "text" and entry.pointer is None and _may_write(visit, view),
     )
+
+
+def _may_write(visit: Visit, view: View) -> bool:
+    """Whether the visitor may write to what the page shows: the head of a branch."""
+    repo = view.repo
+    return view.name in view.branches and visit.actor.may_change(repo.namespace_id, repo.type, repo.full_name)
 
 
 def _path(visit: Visit) -> str:

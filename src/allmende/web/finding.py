@@ -1,6 +1,5 @@
 """Where people find repos: the home page, the lists, and the page of a namespace."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,8 +12,6 @@ from allmende.ids import RepoType
 from allmende.registry import (
     MAIN,
     AccountNotFound,
-    Order,
-    Place,
     Repo,
     RepoQuery,
     count_repos,
@@ -24,8 +21,10 @@ from allmende.registry import (
     memberships_of,
     read_ref,
 )
+from allmende.search import FACETS, MAX_PAGES, Found, SearchOrder, SearchQuery, find_repos
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import LISTS
+from allmende.web.messages import Catalogue
 from allmende.web.statements import parameters_in
 from allmende.web.visits import Visit, page
 
@@ -34,10 +33,8 @@ __all__ = ["home", "namespace_route", "repo_lists", "routes"]
 _ON_HOME = 8
 _ON_LIST = 30
 _ON_NAMESPACE = 50
-_ORDERS: tuple[Order, ...] = ("updated", "created", "downloads")
-_CURSOR = re.compile(
-    r"([0-9]{1,18})-([0-9]{1,18})-((?:model|dataset|space)/[a-z0-9_.-]{1,96}/[a-z0-9_.-]{1,96})"
-)
+_ORDERS: tuple[SearchOrder, ...] = ("relevance", "updated", "created", "downloads")
+"""The first is for searches by words."""
 _MAX_SEARCH_CHARS = 200
 
 
@@ -47,6 +44,25 @@ class Line:
 
     repo: Repo
     parameters: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value by which a list may be narrowed, how many it would leave, and where that leads."""
+
+    word: str
+    count: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One way to narrow a list: what is chosen of it, how to drop that, and what else there is."""
+
+    name: str
+    chosen: str | None
+    without: str
+    choices: list[Choice]
 
 
 def routes() -> list[Route]:
@@ -81,20 +97,49 @@ def repo_lists(repo_type: RepoType) -> Callable[[Visit], Response]:
     def repo_list(visit: Visit) -> Response:
         query = _query(visit, repo_type)
         with visit.read() as uow:
-            found = list_repos(uow, visit.actor, query)
+            found = find_repos(uow, visit.actor, query)
             lines = _lines(uow, found.repos)
-        following = None if found.next is None else visit.address(after="-".join(map(str, found.next)))
         return visit.render(
             "list.html",
             type=repo_type,
             lines=lines,
             query=query,
-            orders=_ORDERS,
-            first=visit.address(after="") if query.after else None,
-            following=following,
+            total=found.total,
+            facets=_facets(visit, query, found),
+            orders=_ORDERS if query.text else _ORDERS[1:],
+            has_more=found.has_more,
         )
 
     return repo_list
+
+
+def _facets(visit: Visit, query: SearchQuery, found: Found) -> list[Facet]:
+    """The facets that divide what was found, or that are chosen."""
+    facets = []
+    for name in FACETS:
+        chosen = query.facets.get(name)
+        choices = [
+            Choice(_word(name, one.value, visit.t), one.count, _narrowed(visit, name, one.value))
+            for one in found.facets[name]
+            if one.value != chosen
+        ]
+        if chosen is not None:
+            without = _narrowed(visit, name, "")
+            facets.append(Facet(name, _word(name, chosen, visit.t), without, choices))
+        elif len(choices) > 1 or (choices and choices[0].count < found.total):
+            facets.append(Facet(name, None, "", choices))
+    return facets
+
+
+def _narrowed(visit: Visit, facet: str, value: str) -> str:
+    """The first page of this list with another value of a facet."""
+    return visit.address(**{"page": "", facet: value})
+
+
+def _word(facet: str, value: str, t: Catalogue) -> str:
+    if facet == "status":
+        return t.word(f"scan.status.{value}", value)
+    return t.word(f"list.size.{value}", value) if facet == "size" else value
 
 
 def namespace(visit: Visit) -> Response:
@@ -123,27 +168,19 @@ def _lines(uow: UnitOfWork, repos: list[Repo]) -> list[Line]:
     ]
 
 
-def _query(visit: Visit, repo_type: RepoType) -> RepoQuery:
-    search = visit.parameter("search")[:_MAX_SEARCH_CHARS]
-    tag = visit.parameter("tag")
-    order = next((known for known in _ORDERS if known == visit.parameter("sort")), _ORDERS[0])
-    return RepoQuery(
-        repo_type,
+def _query(visit: Visit, repo_type: RepoType) -> SearchQuery:
+    text = visit.parameter("search")[:_MAX_SEARCH_CHARS]
+    default = _ORDERS[0] if text else _ORDERS[1]
+    number = visit.page_number()
+    if number >= MAX_PAGES:
+        raise BadRequest("There are no more pages; narrow the search.", code="page_invalid")
+    return SearchQuery(
+        text,
+        type=repo_type,
         author=visit.parameter("author") or None,
-        search=(search,) if search else (),
-        tags=(tag,) if tag else (),
-        pipeline_tag=visit.parameter("pipeline_tag") or None,
-        library_name=visit.parameter("library") or None,
-        order=order,
-        limit=_ON_LIST,
-        after=_cursor(visit.parameter("after")),
+        tag=visit.parameter("tag") or None,
+        facets={name: value for name in FACETS if (value := visit.parameter(name))},
+        order=next((known for known in _ORDERS if known == visit.parameter("sort")), default),
+        page=number,
+        size=_ON_LIST,
     )
-
-
-def _cursor(text: str) -> Place | None:
-    if not text:
-        return None
-    match = _CURSOR.fullmatch(text)
-    if match is None:
-        raise BadRequest("The cursor is not valid.", code="cursor_invalid")
-    return int(match[1]), int(match[2]), match[3]

@@ -18,7 +18,7 @@ from allmende.registry import (
 )
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import LISTS, PREFIX, ref_label
-from allmende.web.visits import Visit, form, page
+from allmende.web.visits import MAX_FORM_BYTES, Visit, form, page
 
 __all__ = ["View", "forms_of", "repo_of", "routes_of", "view_of"]
 
@@ -78,12 +78,14 @@ def routes_of(tail: str, handler: Callable[[Visit], Response]) -> list[Route]:
     ]
 
 
-def forms_of(tail: str, handler: Callable[[Visit, Mapping[str, str]], Response]) -> list[Route]:
+def forms_of(
+    tail: str, handler: Callable[[Visit, Mapping[str, str]], Response], max_bytes: int = MAX_FORM_BYTES
+) -> list[Route]:
     """What the forms of such a page are sent to."""
     return [
         Route(
             f"{PREFIX[repo_type]}{{namespace:segment}}/{{name:segment}}{tail}",
-            form(handler),
+            form(handler, max_bytes),
             methods=["POST"],
         )
         for repo_type in sorted(PREFIX, key=lambda known: -len(PREFIX[known]))

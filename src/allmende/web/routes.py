@@ -7,12 +7,16 @@ from starlette.types import Receive, Scope, Send
 
 from allmende.errors import NotFound
 from allmende.web import (
+    account_pages,
     assets,
+    comparing,
+    editing,
     file_pages,
     finding,
     history_pages,
     lineage_pages,
     repo_page,
+    repo_settings,
     scan_pages,
     sign_in,
 )
@@ -28,10 +32,14 @@ def routes() -> list[BaseRoute]:
         Route("/favicon.ico", assets.favicon),
         Route("/static/{file:segment}", assets.static_file),
         *sign_in.routes(),
+        *account_pages.routes(),
         *finding.routes(),
+        *comparing.routes(),
         *file_pages.routes(),
+        *editing.routes(),
         *history_pages.routes(),
         *scan_pages.routes(),
+        *repo_settings.routes(),
         *repo_page.routes(),
         *lineage_pages.routes(),
         finding.namespace_route(),

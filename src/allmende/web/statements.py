@@ -139,7 +139,7 @@ def _named(known: Known, t: Catalogue) -> list[Statement]:
     found = []
     for about, parameter, declared, name in (
         ("library", "library", library_of(dict(known.card)), "library_name"),
-        ("task", "pipeline_tag", pipeline_tag_of(dict(known.card)), "pipeline_tag"),
+        ("task", "task", pipeline_tag_of(dict(known.card)), "pipeline_tag"),
     ):
         derived = known.facts.value(name)
         if declared is None and not isinstance(derived, str):

@@ -31,7 +31,7 @@ from allmende.web.messages import (
     preferred_language,
 )
 
-__all__ = ["CONTENT_SECURITY_POLICY", "Visit", "error_page", "form", "page"]
+__all__ = ["CONTENT_SECURITY_POLICY", "MAX_FORM_BYTES", "Visit", "error_page", "form", "page"]
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; "
@@ -39,7 +39,7 @@ CONTENT_SECURITY_POLICY = (
 )
 """Nothing runs, nothing is loaded from elsewhere, nobody frames the page."""
 
-_MAX_FORM_BYTES = 16 * 1024
+MAX_FORM_BYTES = 16 * 1024
 _MAX_FORM_FIELDS = 32
 _LANGUAGE_TTL_S = 365 * 24 * 3600
 
@@ -59,6 +59,8 @@ _templates.globals.update(
     blob_path=addresses.blob_path,
     resolve_path=addresses.resolve_path,
     scan_path=addresses.scan_path,
+    settings_path=addresses.settings_path,
+    edit_path=addresses.edit_path,
     lineage_path=addresses.lineage_path,
     model_path=addresses.model_path,
     commits_path=addresses.commits_path,
@@ -79,6 +81,11 @@ class Visit:
     def services(self) -> Services:
         """The hub's services."""
         return services_of(self.request)
+
+    @property
+    def came_from(self) -> str:
+        """The address of the client, or of the proxy before the hub; empty where the server tells none."""
+        return "" if self.request.client is None else self.request.client.host
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
@@ -142,13 +149,15 @@ def page(handler: Callable[[Visit], Response]) -> Endpoint:
     return endpoint
 
 
-def form(handler: Callable[[Visit, Mapping[str, str]], Response]) -> Endpoint:
+def form(
+    handler: Callable[[Visit, Mapping[str, str]], Response], max_bytes: int = MAX_FORM_BYTES
+) -> Endpoint:
     """An endpoint for a form of one of the hub's own pages; raises Forbidden for one of another site."""
 
     async def endpoint(request: Request) -> Response:
         _expect_person(request)
         _require_own_origin(request)
-        fields = _fields(request, await read_body(request, _MAX_FORM_BYTES))
+        fields = _fields(request, await read_body(request, max_bytes))
         return await run_sync(lambda: handler(_arrive(request), fields))
 
     endpoint.__name__ = handler.__name__

@@ -1,5 +1,6 @@
 """The other `admin` commands."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from allmende.clock import parse_iso
 from allmende.flows import Services, open_services
-from allmende.registry import authenticate, create_repo
+from allmende.registry import authenticate, check_password, create_repo
 from allmende.settings import Settings
 from tests.integration.cli.conftest import Command
 
@@ -42,6 +43,18 @@ def test_users(hub: Path, answer: Answer, command: Command) -> None:
     assert (bob["name"], bob["fullname"], bob["admin"]) == ("bob", "bob", False)
     assert "ada" in command("admin", "user", "list")
     assert "taken" in command("admin", "user", "create", "ADA", code=4)
+
+
+def test_a_password_comes_from_standard_input(
+    hub: Path, services: Services, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("herons eat at dusk\n"))
+    assert "ada" in command("admin", "user", "password", "ada")
+    assert check_password(services.database, "ada", "herons eat at dusk", "").name == "ada"
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    command("admin", "user", "password", "ada", code=2)
+    monkeypatch.setattr("sys.stdin", io.StringIO("herons eat at dusk\n"))
+    command("admin", "user", "password", "nobody", code=3)
 
 
 def test_members(hub: Path, answer: Answer, command: Command) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from allmende.facts import lineage_tables as of_lineage
+from allmende.facts import record_tables as of_records
+from allmende.facts import signature_tables as of_signatures
 from allmende.facts import tables as of_facts
 from allmende.git import tables as of_git
 from allmende.ids import Sha256
@@ -30,13 +32,22 @@ from allmende.storage import (
 )
 
 SHA = Sha256("ab" * 32)
-TABLES = (of_facts, of_lineage, of_git, of_jobs, of_registry)
+TABLES = (of_facts, of_lineage, of_git, of_jobs, of_records, of_registry, of_signatures)
 
 
 def test_migrations_give_exactly_the_tables_of_the_code(database: Database) -> None:
     assert set(metadata.tables) >= {table for room in TABLES for table in room.__all__ if table.islower()}
     with database.read() as uow:
-        context = MigrationContext.configure(uow.connection, opts={"compare_type": True})
+        # A full-text table, which the search makes with SQL of its own, consists of several inside.
+        context = MigrationContext.configure(
+            uow.connection,
+            opts={
+                "compare_type": True,
+                "include_name": lambda name, kind, _parents: (
+                    not (kind == "table" and str(name).startswith("search_words"))
+                ),
+            },
+        )
         assert compare_metadata(context, metadata) == []
 
 

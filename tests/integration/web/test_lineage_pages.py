@@ -253,3 +253,39 @@ def test_in_german(anybody: Person) -> None:
     text = words(anybody.open("/bob/liar/lineage?lang=de").text)
     for said in ("Woher es kommt", "quantisiert erwiesen", "widerlegt", "Vorfahren", "Karte: Feinabstimmung"):
         assert said in text, said
+
+
+def test_models_are_compared_on_every_statement(family: Services, anybody: Person) -> None:
+    page = anybody.open("/compare?model=bob/mix&model=alice/base&model=bob/liar")
+    text = words(page.text)
+    assert page.status_code == 200
+    assert "bob/mix comes (merge) from alice/tuned" in text or "bob/mix comes (merge) from bob/other" in text
+    assert "bob/liar" in text
+    assert "Format differs" in text
+    assert text.count("Licence") >= 1
+    assert 'href="/compare?model=bob/mix"' in anybody.open("/bob/mix").text.replace("%2F", "/")
+
+
+def test_what_one_may_not_see_cannot_be_compared(family: Services, anybody: Person) -> None:
+    hidden = anybody.open("/compare?model=alice/base&model=alice/hidden-child")
+    missing = anybody.open("/compare?model=alice/base&model=alice/no-such")
+    assert (hidden.status_code, missing.status_code) == (404, 404)
+    own = person(family, "alice").open("/compare?model=alice/base&model=alice/hidden-child")
+    assert "is the origin" in words(own.text)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 200),
+        ("model=alice/base", 200),
+        ("model=alice/base&model=alice/base", 200),
+        ("model=x", 400),
+        ("model=" + "a/" + "b" * 300, 400),
+        ("model=a/b&model=a/c&model=a/d&model=a/e&model=a/f", 400),
+    ],
+)
+def test_fewer_than_two_models_are_asked_for(anybody: Person, query: str, status: int) -> None:
+    answer = anybody.open(f"/compare?{query}")
+    assert answer.status_code == status
+    assert '<table class="compared">' not in answer.text

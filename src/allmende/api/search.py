@@ -1,0 +1,122 @@
+"""Finding repos, in our own JSON: the same that the lists of the pages show."""
+
+from typing import Annotated, Literal
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI, Query, Request
+from pydantic import BaseModel, Field
+
+from allmende.clock import iso
+from allmende.http import API_TYPES, reading_unit
+from allmende.ids import RepoType
+from allmende.search import FACETS, MAX_PAGES, SearchOrder, SearchQuery, find_repos
+
+__all__ = ["add_search_routes"]
+
+_MAX_TEXT_CHARS = 200
+_MAX_PAGE_SIZE = 100
+
+
+class FoundRepo(BaseModel):
+    """A repo that was found."""
+
+    type: RepoType
+    repo: str = Field(description="`namespace/name`")
+    private: bool
+    task: str | None
+    library: str | None
+    downloads: int
+    updated: str
+
+
+class FacetValue(BaseModel):
+    """How many of the found repos have a value."""
+
+    value: str
+    count: int
+
+
+class SearchResults(BaseModel):
+    """One page of what the caller may see, and how all of it spreads over each facet."""
+
+    schema_name: Annotated[Literal["allmende.search/1"], Field(serialization_alias="schema")] = (
+        "allmende.search/1"
+    )
+    total: int
+    page: int
+    has_more: bool
+    repos: list[FoundRepo]
+    facets: dict[str, list[FacetValue]] = Field(
+        description="The most frequent values of each; of a chosen one what there would be without it."
+    )
+
+
+class Searched(BaseModel):
+    """What is looked for; every word and every facet must hold."""
+
+    q: str = Field(default="", max_length=_MAX_TEXT_CHARS, description="Words of name, tags and card.")
+    type: Literal["models", "datasets", "spaces"] | None = None
+    author: str | None = None
+    tag: str | None = None
+    task: str | None = None
+    library: str | None = None
+    licence: str | None = None
+    language: str | None = None
+    base: str | None = Field(
+        default=None, description="A repo from whose weights others were measured to come."
+    )
+    status: str | None = Field(default=None, description="Of the scan: clean, noted, warned, blocked, ….")
+    size: Literal["s", "m", "l", "xl", "xxl"] | None = Field(
+        default=None, description="Parameters: under 10^8, 10^9, 10^10, 10^11, and more."
+    )
+
+    sort: SearchOrder = "relevance"
+    page: int = Field(default=0, ge=0, lt=MAX_PAGES)
+    limit: int = Field(default=30, ge=1, le=_MAX_PAGE_SIZE)
+
+
+def add_search_routes(app: FastAPI) -> None:
+    """Add the address."""
+    app.add_api_route("/search", search, response_model=SearchResults, operation_id="search", tags=["repos"])
+
+
+async def search(request: Request, asked: Annotated[Searched, Query()]) -> SearchResults:
+    """Find repos by words and facets: what the name says comes before tags, and these before the card."""
+    return await run_sync(_search, request, asked)
+
+
+def _search(request: Request, asked: Searched) -> SearchResults:
+    facets = {name: value for name in FACETS if (value := getattr(asked, name)) is not None}
+    query = SearchQuery(
+        asked.q,
+        type=None if asked.type is None else API_TYPES[asked.type],
+        author=asked.author,
+        tag=asked.tag,
+        facets=facets,
+        order=asked.sort,
+        page=asked.page,
+        size=asked.limit,
+    )
+    with reading_unit(request) as (uow, actor):
+        found = find_repos(uow, actor, query)
+    return SearchResults(
+        total=found.total,
+        page=asked.page,
+        has_more=found.has_more,
+        repos=[
+            FoundRepo(
+                type=repo.type,
+                repo=repo.full_name,
+                private=repo.private,
+                task=repo.pipeline_tag,
+                library=repo.library_name,
+                downloads=repo.downloads,
+                updated=iso(repo.updated_at),
+            )
+            for repo in found.repos
+        ],
+        facets={
+            name: [FacetValue(value=one.value, count=one.count) for one in counts]
+            for name, counts in found.facets.items()
+        },
+    )

@@ -1,0 +1,152 @@
+"""Passwords, for browsers: kept as Argon2id, checked slowly on purpose, and guarded against guessing.
+
+Programs use tokens. A password opens a session, which is a token that nobody knows and that a browser's
+signed cookie names.
+"""
+
+import hashlib
+import math
+import os
+import threading
+from datetime import timedelta
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from sqlalchemy import delete, select
+
+from allmende.errors import BadRequest, TooManyRequests
+from allmende.ids import AccountId
+from allmende.registry.accounts import Account, find_account
+from allmende.registry.names import name_key
+from allmende.registry.tables import password, sign_in_failure
+from allmende.storage import Database, UnitOfWork
+
+__all__ = [
+    "MAX_PASSWORD_CHARS",
+    "MIN_PASSWORD_CHARS",
+    "PasswordRefused",
+    "check_password",
+    "has_password",
+    "set_password",
+]
+
+MIN_PASSWORD_CHARS = 12
+MAX_PASSWORD_CHARS = 200
+
+_MEMORY_KIB, _ITERATIONS = 19_456, 2
+"""What OWASP's guide to storing passwords asks of Argon2id at the least, with one lane."""
+_HASHING = threading.BoundedSemaphore(2)
+"""Each hash takes 19 MiB and a tenth of a second: strangers must not have many made at once."""
+_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$MDAwMDAwMDAwMDAwMDAwMA$" + "A" * 43
+"""Checked where there is no such account, so that the answer takes as long."""
+
+_OF_ADDRESS = (5, 900)
+"""So many failures for a name from one address are free; then each wait doubles, up to so many seconds."""
+_OF_NAME = (50, 60)
+"""The same for a name from anywhere: long enough against guessing, too short to lock somebody out."""
+_FORGOTTEN = timedelta(days=1)
+
+
+class PasswordRefused(BadRequest):
+    """The name or the password is not right."""
+
+    code = "sign_in_refused"
+
+
+def set_password(uow: UnitOfWork, owner: Account, text: str) -> None:
+    """Give a user a password, or another one. Raises BadRequest for one that is too short or too long."""
+    if owner.kind != "user":
+        raise BadRequest("Passwords belong to users, not to organisations.", code="password_owner")
+    if not MIN_PASSWORD_CHARS <= len(text) <= MAX_PASSWORD_CHARS:
+        raise BadRequest(
+            f"A password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters.",
+            hint="A few words that nobody else puts together are easy to keep in mind.",
+            code="password_length",
+        )
+    if name_key(owner.name) in text.lower() and len(text) < MIN_PASSWORD_CHARS + len(owner.name):
+        raise BadRequest("The password is little more than the name.", code="password_weak")
+    uow.upsert(password, {"account_id": owner.id, "hashed": _hashed(text), "set_at": uow.now})
+    uow.emit("password.set", {"name": owner.name}, actor_id=owner.id)
+
+
+def has_password(uow: UnitOfWork, account_id: AccountId) -> bool:
+    """Whether a user may sign in with one."""
+    return (
+        uow.one_or_none(select(password.c.account_id).where(password.c.account_id == account_id)) is not None
+    )
+
+
+def check_password(database: Database, name: str, text: str, address: str) -> Account:
+    """The user of that name, if it is their password; `address` is where the try comes from.
+
+    Raises PasswordRefused, the same for a wrong name, and TooManyRequests after several failures from one
+    address, or very many for one name. Not within a transaction: it takes a tenth of a second.
+    """
+    keys = {_key(name, address): _OF_ADDRESS, _key(name, ""): _OF_NAME}
+    with database.read() as uow:
+        for key, (free, longest) in keys.items():
+            _require_patience(uow, key, free, longest)
+        owner = find_account(uow, name)
+        row = None
+        if owner is not None:
+            row = uow.one_or_none(select(password.c.hashed).where(password.c.account_id == owner.id))
+    right = _is_right(text[: MAX_PASSWORD_CHARS + 1], _NOBODY if row is None else row.hashed)
+    if right and owner is not None and row is not None:
+        with database.write() as uow:
+            _forget_failures(uow, name, address)
+        return owner
+    with database.write() as uow:
+        for key in keys:
+            _count_failure(uow, key)
+    raise PasswordRefused(
+        "The name or the password is not right.", hint="Ask who runs the hub for a new one."
+    )
+
+
+def _forget_failures(uow: UnitOfWork, name: str, address: str) -> None:
+    """Whoever signed in from there may fail again; failures of long ago are forgotten too."""
+    uow.execute(delete(sign_in_failure).where(sign_in_failure.c.key == _key(name, address)))
+    uow.execute(delete(sign_in_failure).where(sign_in_failure.c.last_at < uow.now - _FORGOTTEN))
+
+
+def _require_patience(uow: UnitOfWork, key: str, free: int, longest_s: int) -> None:
+    row = uow.one_or_none(select(sign_in_failure).where(sign_in_failure.c.key == key))
+    if row is None or row.failures < free:
+        return
+    wait = timedelta(seconds=min(2 ** min(row.failures - free, 20), longest_s))
+    left = (row.last_at + wait - uow.now).total_seconds()
+    if left > 0:
+        raise TooManyRequests(
+            "There were too many failures to sign in.",
+            hint=f"Try again in {math.ceil(left)} seconds.",
+            retry_after_s=left,
+        )
+
+
+def _count_failure(uow: UnitOfWork, key: str) -> None:
+    row = uow.one_or_none(select(sign_in_failure).where(sign_in_failure.c.key == key))
+    recent = row is not None and row.last_at >= uow.now - _FORGOTTEN
+    count = row.failures + 1 if row is not None and recent else 1
+    uow.upsert(sign_in_failure, {"key": key, "failures": count, "last_at": uow.now})
+
+
+def _key(name: str, address: str) -> str:
+    return hashlib.sha256(f"{name_key(name)}\n{address}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _hashed(text: str) -> str:
+    with _HASHING:
+        return _argon2(os.urandom(16)).derive_phc_encoded(text.encode())
+
+
+def _is_right(text: str, hashed: str) -> bool:
+    with _HASHING:
+        try:
+            Argon2id.verify_phc_encoded(text.encode("utf-8", "surrogateescape"), hashed)
+        except InvalidKey:
+            return False
+    return True
+
+
+def _argon2(salt: bytes) -> Argon2id:
+    return Argon2id(salt=salt, length=32, iterations=_ITERATIONS, lanes=1, memory_cost=_MEMORY_KIB)

@@ -1,0 +1,27 @@
+"""Finding repos: by words of their names, tags and cards, and by what is known of them in one word."""
+
+from allmende.search.finding import (
+    FACETS,
+    MAX_PAGES,
+    FacetCount,
+    Found,
+    SearchOrder,
+    SearchQuery,
+    find_repos,
+)
+from allmende.search.index import SearchEntry, forget_repo, put_entry, repos_without_entry, tidy
+
+__all__ = [
+    "FACETS",
+    "MAX_PAGES",
+    "FacetCount",
+    "Found",
+    "SearchEntry",
+    "SearchOrder",
+    "SearchQuery",
+    "find_repos",
+    "forget_repo",
+    "put_entry",
+    "repos_without_entry",
+    "tidy",
+]
