@@ -44,15 +44,21 @@ SAMPLES: Mapping[str, str] = {
 """What stands for a parameter where nothing else is wanted."""
 
 _JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 _OBJECT = {"oid": _HASH, "size": 3}
 _Bodies = Mapping[str, Sequence[tuple[str, object]]]
 _LINES = b'{"key":"header","value":{"summary":"s"}}\n{"key":"file","value":{"path":"a","content":"a"}}'
 
 BODIES: _Bodies = {
-    "/settings": [(_JSON, {"private": True, "gated": "auto"})],
+    "/settings": [
+        (_JSON, {"private": True, "gated": "auto"}),
+        (_FORM, b"act=access&visibility=private&gated="),
+        (_FORM, b"act=rename&name=other"),
+        (_FORM, b"act=delete&name=alice/hidden"),
+    ],
     "/user-access-request/grant": [(_JSON, {"user": "bob"})],
     "/paths-info/{}": [
-        ("application/x-www-form-urlencoded", b"paths=config.json&paths=dir&expand=true"),
+        (_FORM, b"paths=config.json&paths=dir&expand=true"),
         (_JSON, {"paths": ["config.json"], "expand": False}),
     ],
     "/branch/{}": [(_JSON, {}), (_JSON, {"startingPoint": "main"})],
@@ -71,7 +77,9 @@ BODIES: _Bodies = {
     "/info/lfs/objects/verify": [(_JSON, _OBJECT)],
     "/info/lfs/locks": [(_JSON, {"path": "config.json"})],
     "/info/lfs/locks/{}": [(_JSON, {})],
-    "/scan/{}": [("application/x-www-form-urlencoded", b"path=config.json&reason=harmless")],
+    "/edit/{}/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&text=x&act=save")],
+    "/new/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&path=new.txt&text=x&act=save")],
+    "/scan/{}": [(_FORM, b"path=config.json&reason=harmless")],
 }
 """Bodies that would do what the route is for, by the end of its address."""
 

@@ -18,6 +18,7 @@ __all__ = ["routes"]
 _TEXT = "text/plain; charset=utf-8"
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _HASH_DIGITS = 64
+_FIRST_REFUSAL = 400
 
 
 class LogNotWitnessed(NotFound):
@@ -41,7 +42,10 @@ def add_checkpoint(request: Request, body: bytes) -> Response:
     """Cosign a checkpoint if the log has only grown since the last one, with the statuses of the norm."""
     services = services_of(request)
     answer = answer_to(services.database, services.log.witness_key(), body)
-    return Response(answer.body, answer.status, headers={**_NOT_KEPT, "Content-Type": answer.media_type})
+    headers = {**_NOT_KEPT, "Content-Type": answer.media_type}
+    if answer.status >= _FIRST_REFUSAL:
+        headers["X-Error-Code"] = "checkpoint_refused"
+    return Response(answer.body, answer.status, headers=headers)
 
 
 def verifier_key(request: Request) -> Response:

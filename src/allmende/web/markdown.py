@@ -30,13 +30,14 @@ _MAX_HTML_CHARS = 2 * 1024 * 1024
 """Longer texts, and texts that become longer HTML, are not rendered: it would take seconds."""
 
 _CACHED = 64
+_TICKED, _EMPTY = "\N{BALLOT BOX WITH CHECK} ", "\N{BALLOT BOX} "
 
 ID_PREFIX = "card-"
 """Before every id of a card, so that none can stand for something of the page around it."""
 
 _TAGS = frozenset({
     "a", "abbr", "b", "blockquote", "br", "caption", "cite", "code", "dd", "del", "details", "div", "dl",
-    "dt", "em", "figcaption", "figure", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "input", "ins",
+    "dt", "em", "figcaption", "figure", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins",
     "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strong", "sub",
     "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var",
 })  # fmt: skip
@@ -44,7 +45,6 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "*": {"id", "lang", "dir", "title"},
     "a": {"href"},
     "img": {"src", "alt", "width", "height"},
-    "input": {"checked"},
     "details": {"open"},
     "ol": {"start"},
     "td": {"align", "colspan", "rowspan"},
@@ -124,7 +124,7 @@ def _clean(fragment: str, *, final: bool) -> str:
     if not final:
         return nh3.clean(
             fragment,
-            tags=set(_TAGS) | {"h1"},
+            tags=set(_TAGS) | {"h1", "input"},
             clean_content_tags=_DROPPED_WITH_CONTENT,
             attributes={
                 **_ATTRIBUTES,
@@ -143,7 +143,7 @@ def _clean(fragment: str, *, final: bool) -> str:
         attributes=_ATTRIBUTES,
         attribute_filter=_own_pictures_alone,
         allowed_classes=_CLASSES,
-        set_tag_attribute_values={"input": {"type": "checkbox", "disabled": ""}, "img": {"loading": "lazy"}},
+        set_tag_attribute_values={"img": {"loading": "lazy"}},
         link_rel="nofollow noopener",
         url_schemes={"http", "https", "mailto"},
     )
@@ -201,7 +201,10 @@ class _Rewriter(HTMLParser):
         if tag == "img":
             self._picture(given)
             return
-        if tag == "input" and given.pop("type", "") != "checkbox":
+        if tag == "input":
+            # A box that nobody can tick is a sign, and reads as one.
+            if given.get("type") == "checkbox":
+                self.parts.append(_TICKED if "checked" in given else _EMPTY)
             return
         if _HEADING.fullmatch(tag):
             tag = _lowered(tag)
