@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from allmende.errors import NotFound
-from allmende.http import acting, reading, services_of
+from allmende.http import acting, header_text, reading, services_of
 from allmende.log import add_checkpoint as answer_to
 from allmende.log import witnessed_note
 from allmende.merkle import MAX_REQUEST_BYTES
@@ -45,6 +45,8 @@ def add_checkpoint(request: Request, body: bytes) -> Response:
     headers = {**_NOT_KEPT, "Content-Type": answer.media_type}
     if answer.status >= _FIRST_REFUSAL:
         headers["X-Error-Code"] = "checkpoint_refused"
+        said = answer.body.decode("utf-8", "replace").strip()
+        headers["X-Error-Message"] = header_text(said or "The checkpoint is refused.")
     return Response(answer.body, answer.status, headers=headers)
 
 
