@@ -50,8 +50,8 @@ _Bodies = Mapping[str, Sequence[tuple[str, object]]]
 _LINES = b'{"key":"header","value":{"summary":"s"}}\n{"key":"file","value":{"path":"a","content":"a"}}'
 
 BODIES: _Bodies = {
-    "/settings": [
-        (_JSON, {"private": True, "gated": "auto"}),
+    "/settings": [(_JSON, {"private": True, "gated": "auto"})],
+    "POST /settings": [
         (_FORM, b"act=access&visibility=private&gated="),
         (_FORM, b"act=rename&name=other"),
         (_FORM, b"act=delete&name=alice/hidden"),
@@ -81,7 +81,7 @@ BODIES: _Bodies = {
     "/new/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&path=new.txt&text=x&act=save")],
     "/scan/{}": [(_FORM, b"path=config.json&reason=harmless")],
 }
-"""Bodies that would do what the route is for, by the end of its address."""
+"""Bodies that would do what the route is for, by the end of its address; with the method where it matters."""
 
 _WITHOUT_ACT = re.compile(r"/(like|likers|user-access-request/\{\}|"
     r"resource-group|safetensors-metadata/\{\}|leaderboard|runtime|secrets|variables|hardware|sleeptime|pause|"
@@ -152,9 +152,10 @@ def _bodies(route: Route, method: str) -> tuple[tuple[str, bytes], ...]:
     end = _PARAMETER.sub("{}", tail)
     if not name or method not in (route.methods or ()) or _WITHOUT_ACT.search(end):
         return ((_JSON, b"{}"),)
-    assert end in BODIES or method == "DELETE", f"tests/attack/route_table.py: add a body for {route.path}"
+    wanted = f"{method} {end}" if f"{method} {end}" in BODIES else end
+    assert wanted in BODIES or method == "DELETE", f"tests/attack/route_table.py: add a body for {route.path}"
     bodies = [
         (kind, body if isinstance(body, bytes) else json.dumps(body).encode())
-        for kind, body in BODIES.get(end, ())
+        for kind, body in BODIES.get(wanted, ())
     ]
     return (*bodies, (_JSON, b"{}"), (_JSON, b"[]"))

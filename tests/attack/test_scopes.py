@@ -78,9 +78,15 @@ def furnished(folder: Path) -> Iterator[Arena]:
         yield built
 
 
-FORM = "/scan/{revision:revision}"
-"""Where the one form of a repo's pages is sent: it lifts verdicts of the scan, for a session."""
-DECISION = b"path=config.json&reason=harmless"
+FORMS = {
+    "/scan/main": b"path=config.json&reason=harmless",
+    "/settings": b"act=delete&name=alice/hidden",
+    "/edit/main/config.json": b"act=remove&parent=" + b"0" * 40,
+    "/new/main": b"act=save&path=new.txt&text=x&parent=" + b"0" * 40,
+}
+"""Where the forms of a repo's pages are sent, with what they would do, for a session."""
+FORM_ROUTES = ("/scan/{revision:revision}", "/settings", "/edit/{revision:revision}/{path:tail}",
+    "/new/{revision:revision}")  # fmt: skip
 
 
 def changing(arena: Arena):
@@ -95,7 +101,7 @@ def changing(arena: Arena):
 
 def skipped(case: Case) -> bool:
     """What only reads, and forms of pages: those have tests of their own below."""
-    is_form = case.pattern.endswith(FORM) and not case.pattern.startswith("/api/")
+    is_form = case.pattern.endswith(FORM_ROUTES) and not case.pattern.startswith("/api/")
     return is_form or any(word in case.pattern for word in READS)
 
 
@@ -203,22 +209,24 @@ def test_a_form_of_another_site_is_refused(arena: Arena, origin: str | None):
         assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("origin", ORIGINS.values(), ids=ORIGINS.keys())
-def test_a_decision_about_a_file_of_another_site_is_refused(arena: Arena, origin: str | None):
+def test_a_form_about_a_repo_of_another_site_is_refused(arena: Arena, origin: str | None, form: str):
     cookie = session(arena, "alice")
     headers = [("content-type", "application/x-www-form-urlencoded"), *cookie]
     headers += [] if origin is None else [("origin", origin)]
     rows = arena.state()
-    answer = arena.ask("POST", "/alice/hidden/scan/main", body=DECISION, headers=headers)
+    answer = arena.ask("POST", f"/alice/hidden{form}", body=FORMS[form], headers=headers)
     refused(answer, 403, code="origin_foreign")
     assert arena.state() == rows
 
 
-def test_a_decision_about_a_file_needs_somebody_who_may(arena: Arena):
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_about_a_repo_needs_somebody_who_may(arena: Arena, form: str):
     headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", "http://hub.test")]
     rows = arena.state()
     for more in ([], [("authorization", "Bearer garbage")], session(arena, "bob")):
-        answer = arena.ask("POST", "/alice/hidden/scan/main", body=DECISION, headers=[*headers, *more])
+        answer = arena.ask("POST", f"/alice/hidden{form}", body=FORMS[form], headers=[*headers, *more])
         refused(answer, 401, 403, 404)
     assert arena.state() == rows
 
