@@ -8,6 +8,7 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 
+from allmende.api.stored_bytes import StoredBytes
 from allmende.errors import BadRequest
 from allmende.flows import (
     Ancestry,
@@ -195,7 +196,7 @@ class PathDescription(BaseModel):
     steps: list[StepDescription]
 
 
-class FamilyStorageDescription(BaseModel):
+class FamilyStorageDescription(StoredBytes):
     """What a family takes: the repos that the caller may see of its ancestors and all that comes from these.
 
     Private repos are counted for a private model alone, those of its namespace. Each content counts once.
@@ -208,13 +209,6 @@ class FamilyStorageDescription(BaseModel):
     revision: str
     repos: int = Field(description="How many repos are counted, this one with them.")
     complete: bool = Field(description="Whether these are all of the family; otherwise the first 500.")
-    content_bytes: int = Field(description="Of the large files, as they are.")
-    packed_bytes: int = Field(description="Of those that are stored as what is new in them.")
-    stored_bytes: int = Field(description="What all of them take.")
-    shared_bytes: int = Field(description="Of that, what files outside the family consist of too.")
-    saved_by_sharing_bytes: int
-    saved_by_prediction_bytes: int
-    saved_by_compression_bytes: int
 
 
 def add_lineage_routes(app: FastAPI) -> None:

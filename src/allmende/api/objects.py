@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
+from allmende.api.stored_bytes import StoredBytes
 from allmende.errors import NotFound
 from allmende.flows import (
     FileOffers,
@@ -88,20 +89,13 @@ class PackedFileDescription(BaseModel):
     elsewhere: list[PlacesDescription]
 
 
-class StorageDescription(BaseModel):
+class StorageDescription(StoredBytes):
     """What the files of a repo take, over all revisions, each content once; nothing is told of others."""
 
     schema_name: Annotated[Literal["allmende.storage/1"], Field(serialization_alias="schema")] = (
         "allmende.storage/1"
     )
     repo: str
-    content_bytes: int = Field(description="Of the large files, as they are.")
-    packed_bytes: int = Field(description="Of those that are stored as what is new in them.")
-    stored_bytes: int = Field(description="What all of them take.")
-    shared_bytes: int = Field(description="Of that, what other files consist of too.")
-    saved_by_sharing_bytes: int
-    saved_by_prediction_bytes: int
-    saved_by_compression_bytes: int
 
 
 class WantedEncodings(BaseModel):

@@ -57,7 +57,7 @@ def set_user_password(
     as_json: AsJson = False,
 ) -> None:
     """Set a user's password, for browsers: asked for at a terminal, else read from standard input."""
-    from allmende.registry import AccountNotFound, end_other_sessions, find_account, set_password
+    from allmende.registry import AccountNotFound, find_account, set_password
 
     text = _asked_password() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     with opened(place) as services, services.database.write() as uow:
@@ -65,7 +65,6 @@ def set_user_password(
         if owner is None:
             raise AccountNotFound(name)
         set_password(uow, owner, text)
-        end_other_sessions(uow, owner, None)
     if as_json:
         say_json("allmende.admin-user/1", _user(owner))
     else:

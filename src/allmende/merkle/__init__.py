@@ -59,7 +59,7 @@ from allmende.merkle.policy_file import MAX_POLICY_BYTES, read_policy
 from allmende.merkle.proof_files import MAX_EXTRA_BYTES, MAX_PROOF_FILE_BYTES, LogProof, read_log_proof
 from allmende.merkle.proofs import prefix_roots, verify_consistency, verify_inclusion
 from allmende.merkle.signing import KeyRing, SignedBy, sign, signed_checkpoint
-from allmende.merkle.strict import MAX_SIZE
+from allmende.merkle.strict import MAX_SIZE, read_base64, write_base64
 from allmende.merkle.tiled_log import Fetch, TiledLog, fetch_checkpoint
 from allmende.merkle.tiled_tree import (
     EntrySource,
@@ -206,6 +206,7 @@ __all__ = [
     "prefix_proof",
     "prefix_roots",
     "read_add_checkpoint",
+    "read_base64",
     "read_checkpoint",
     "read_equivocation",
     "read_log_proof",
@@ -223,4 +224,5 @@ __all__ = [
     "unpack_tile",
     "verify_consistency",
     "verify_inclusion",
+    "write_base64",
 ]

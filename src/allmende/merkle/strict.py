@@ -8,6 +8,7 @@ import binascii
 import re
 from collections.abc import Iterable
 
+from allmende.errors import BadRequest
 from allmende.merkle.errors import Malformed
 from allmende.merkle.hashes import HASH_BYTES
 
@@ -25,7 +26,7 @@ def write_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def read_base64(text: str, wrong: type[Malformed]) -> bytes:
+def read_base64(text: str, wrong: type[BadRequest]) -> bytes:
     """The inverse of `write_base64`; raises `wrong` for anything that it would not have written."""
     try:
         data = base64.b64decode(text, validate=True)

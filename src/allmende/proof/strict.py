@@ -3,12 +3,11 @@
 A second spelling of the same value would let a changed file pass for the one that was checked.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from allmende.merkle import read_base64, write_base64
 from allmende.proof.canonical import JsonObject, JsonValue
 from allmende.proof.errors import Malformed
 
@@ -22,22 +21,6 @@ _SHOWN = 60
 def is_hex(text: str) -> bool:
     """Whether a text is whole bytes in lower-case hexadecimal digits, at least one."""
     return len(text) % 2 == 0 and _HEX.fullmatch(text) is not None
-
-
-def write_base64(data: bytes) -> str:
-    """Base64 of RFC 4648, section 4, with its padding."""
-    return base64.b64encode(data).decode("ascii")
-
-
-def read_base64(text: str, wrong: type[Malformed]) -> bytes:
-    """The inverse of `write_base64`; raises `wrong` for anything that it would not have written."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise wrong(f"{text[:_SHOWN]!r} is not base64.") from None
-    if write_base64(data) != text:
-        raise wrong(f"{text[:_SHOWN]!r} is not the canonical base64 of its bytes.")
-    return data
 
 
 def write_time(at: datetime) -> str:

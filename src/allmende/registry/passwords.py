@@ -15,16 +15,18 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from sqlalchemy import delete, select
 
 from allmende.errors import BadRequest, TooManyRequests
-from allmende.ids import AccountId
+from allmende.ids import AccountId, TokenId
 from allmende.registry.accounts import Account, find_account
 from allmende.registry.names import name_key
 from allmende.registry.tables import password, sign_in_failure
+from allmende.registry.tokens import end_other_sessions
 from allmende.storage import Database, UnitOfWork
 
 __all__ = [
     "MAX_PASSWORD_CHARS",
     "MIN_PASSWORD_CHARS",
     "PasswordRefused",
+    "change_password",
     "check_password",
     "has_password",
     "set_password",
@@ -53,8 +55,26 @@ class PasswordRefused(BadRequest):
     code = "sign_in_refused"
 
 
-def set_password(uow: UnitOfWork, owner: Account, text: str) -> None:
-    """Give a user a password, or another one. Raises BadRequest for one that is too short or too long."""
+def change_password(
+    database: Database, owner: Account, old: str, new: str, address: str, kept: TokenId | None
+) -> None:
+    """Another password for a user who gives the present one, if there is one; `kept` stays signed in.
+
+    Raises what `check_password` and `set_password` raise.
+    """
+    with database.read() as uow:
+        known = has_password(uow, owner.id)
+    if known:
+        check_password(database, owner.name, old, address)
+    with database.write() as uow:
+        set_password(uow, owner, new, kept=kept)
+
+
+def set_password(uow: UnitOfWork, owner: Account, text: str, *, kept: TokenId | None = None) -> None:
+    """Give a user a password, or another one; all their browsers but the session `kept` are signed out.
+
+    Raises BadRequest for one that is too short or too long.
+    """
     if owner.kind != "user":
         raise BadRequest("Passwords belong to users, not to organisations.", code="password_owner")
     if not MIN_PASSWORD_CHARS <= len(text) <= MAX_PASSWORD_CHARS:
@@ -66,6 +86,7 @@ def set_password(uow: UnitOfWork, owner: Account, text: str) -> None:
     if name_key(owner.name) in text.lower() and len(text) < MIN_PASSWORD_CHARS + len(owner.name):
         raise BadRequest("The password is little more than the name.", code="password_weak")
     uow.upsert(password, {"account_id": owner.id, "hashed": _hashed(text), "set_at": uow.now})
+    end_other_sessions(uow, owner, kept)
     uow.emit("password.set", {"name": owner.name}, actor_id=owner.id)
 
 

@@ -14,14 +14,12 @@ from allmende.registry import (
     AccessDenied,
     Account,
     TokenRole,
-    check_password,
-    end_other_sessions,
+    change_password,
     end_session,
     has_password,
     issue_token,
     list_tokens,
     revoke_token,
-    set_password,
     update_account,
 )
 from allmende.web.visits import Visit, form, page
@@ -99,20 +97,20 @@ def _profile(visit: Visit, owner: Account, fields: Mapping[str, str]) -> Respons
 
 
 def _password(visit: Visit, owner: Account, fields: Mapping[str, str]) -> Response:
-    """Whoever has a password must give it for another; the other browsers are signed out."""
+    """Another password, after which this browser alone stays signed in."""
     _require_writing(visit)
     new = fields.get("new", "")
     if new != fields.get("again", ""):
         raise BadRequest("The two new passwords are not the same.", code="password_differs")
-    database = visit.services.database
-    with database.read() as uow:
-        known = has_password(uow, owner.id)
-    if known:
-        check_password(database, owner.name, fields.get("old", ""), visit.came_from)
     current = visit.actor.token
-    with database.write() as uow:
-        set_password(uow, owner, new)
-        end_other_sessions(uow, owner, None if current is None else current.id)
+    change_password(
+        visit.services.database,
+        owner,
+        fields.get("old", ""),
+        new,
+        visit.came_from,
+        None if current is None else current.id,
+    )
     return RedirectResponse("/settings", 303)
 
 
