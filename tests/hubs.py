@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.databases import new_database_file
 from tools.serving import HubProcess
 
 DEATH_S = 60.0
@@ -29,7 +30,10 @@ class RunningHub(HubProcess):
 
     def start(self, wrapper: tuple[str, ...] = ()) -> None:
         """Start serving; a new hub gets its people first."""
-        if self.people is not None and not (self.data / "allmende.db").exists():
+        place = self.data / "allmende.db"
+        if self.people is not None and not place.exists():
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new_database_file(place)
             self.apply(self.people)
         super().start(wrapper)
 

@@ -6,24 +6,14 @@ The bounds are generous, for machines are slow and shared; what they catch grows
 import base64
 import json
 import struct
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from allmende.facts import content_facts
 from tests.attack.arena import Arena, build, formed, sha256
+from tests.patience import soon
 
-SOON_S = 10.0
-
-
-@contextmanager
-def soon(limit_s: float = SOON_S) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    took_s = time.monotonic() - started
-    assert took_s < limit_s, f"took {took_s:.1f} s"
+SOON_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +49,7 @@ def test_rules_for_paths(arena: Arena, pattern: str):
         assert arena.commit(API, ("file", {"path": path, "content": text})).status == 200
     long = "/".join(["a" * 60] * 30)
     files = [{"path": f"{long}/{'a' * 200}{number}", "size": 3, "sample": "YWJj"} for number in range(64)]
-    with soon():
+    with soon(SOON_S):
         formed(arena.ask("POST", f"{API}/preupload/main", by="alice", json={"files": files}))
         asked = {"files": files, "gitIgnore": pattern}
         formed(arena.ask("POST", f"{API}/preupload/main", by="alice", json=asked))
@@ -101,7 +91,7 @@ YAML = {
 @pytest.mark.parametrize("text", YAML.values(), ids=YAML.keys())
 def test_cards(arena: Arena, text: str):
     card = f"---\n{text}\n---\n# x\n"
-    with soon():
+    with soon(SOON_S):
         answer = arena.ask(
             "POST", "/api/validate-yaml", json={"content": card[:4_000_000], "repoType": "model"}
         )
@@ -160,7 +150,7 @@ MARKDOWN = {
 @pytest.mark.timeout(60)
 def test_pages_of_cards(arena: Arena, text: str):
     assert arena.commit(API, ("file", {"path": "README.md", "content": text})).status == 200
-    with soon():
+    with soon(SOON_S):
         page = arena.ask("GET", "/alice/repo", headers=[("accept", "text/html")])
         assert page.status == 200
         assert len(page.body) < 20_000_000
@@ -246,7 +236,7 @@ def test_examining_ends_and_says_why(arena: Arena, name: str, way: str):
         value = {"path": name, "content": base64.b64encode(data).decode(), "encoding": "base64"}
         done = arena.commit(api, ("file", value))
     assert done.status == 200, done
-    with soon(20.0):
+    with soon(SOON_S):
         arena.work()
     info = arena.ask("GET", api, by="alice")
     assert info.status == 200

@@ -97,7 +97,7 @@ def write_config(folder: Path) -> Path:
 
 
 def wait_for_weights(hub: RunningHub, repo: str) -> dict:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     headers = {"Authorization": "Bearer token-of-alice"}
     while True:
         described = httpx2.get(f"{hub.url}/api/models/{repo}", headers=headers, timeout=10).json()

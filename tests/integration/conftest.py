@@ -8,7 +8,8 @@ import pytest
 
 from allmende.jobs import SqlJobQueue
 from allmende.registry import Account, Actor, authenticate, create_account, issue_token
-from allmende.storage import Database, LocalContentStore, migrate
+from allmende.storage import Database, LocalContentStore
+from tests.databases import new_schema
 
 
 class HeldClock:
@@ -32,7 +33,7 @@ def clock() -> HeldClock:
 @pytest.fixture
 def database(tmp_path: Path, clock: HeldClock) -> Iterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'hub.db'}", clock)
-    migrate(opened)
+    new_schema(opened)
     yield opened
     opened.close()
 

@@ -27,7 +27,7 @@ STALLING = 60
 SLOW_READERS = 200
 LARGE_BYTES = 16 * 1024 * 1024
 BODY_TIMEOUT_S = 2
-LIVELY_S = 20.0
+LIVELY_S = 60.0
 """Within this time a request is answered by a hub that lives."""
 SPARE_FILES = 500
 

@@ -27,7 +27,7 @@ from tests.system.wire_client import WireClient
 
 ROUNDS = (1, 2)
 CAMPAIGN_ROUNDS = 20
-DYING_S = 20.0
+DYING_S = 60.0
 AT_MOST = 12
 """A life that outlives so many publications has not met its failpoint."""
 

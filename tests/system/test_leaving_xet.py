@@ -12,7 +12,7 @@ from tests.hubs import RunningHub
 from tests.system.wire_client import WireClient
 from tests.xet_forge import File, Xorb, file_of, pieces, shard_of
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def place_of(hub: RunningHub, file: File) -> Path:

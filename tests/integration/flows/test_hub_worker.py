@@ -13,7 +13,7 @@ from allmende.registry import Actor, LinkContent
 from tests.integration.flows.weights import safetensors
 from tests.integration.registry.conftest import Commit, MakeRepo, Upload
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -34,7 +34,15 @@ def test_a_commit_is_examined_and_maintenance_runs(
         deadline = time.monotonic() + PATIENCE_S
         wanted = {
             (kind, "done"): 1
-            for kind in ("chunk_missing", "index_missing", "pack_missing", "scrub", "settle", "sweep")
+            for kind in (
+                "chunk_missing",
+                "index_missing",
+                "pack_missing",
+                "scrub",
+                "settle",
+                "sweep",
+                "tend_applications",
+            )
         } | {
             ("examine", "done"): 2,
             ("trace", "done"): 1,

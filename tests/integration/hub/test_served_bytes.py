@@ -79,7 +79,7 @@ def incoming(hub: RunningHub) -> int:
 
 
 def becomes(value: Callable[[], int], expected: int) -> bool:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while value() != expected and time.monotonic() < deadline:
         time.sleep(0.05)
     return value() == expected
@@ -129,7 +129,7 @@ def test_senders_that_go_away_leave_nothing(running: RunningHub, client: httpx2.
     for sender in senders:
         sender.close()
     assert becomes(lambda: incoming(running), 0)
-    assert open_contents(running) == 0
+    assert becomes(lambda: open_contents(running), 0)
 
 
 def test_a_refusal_reaches_who_still_sends(running: RunningHub) -> None:

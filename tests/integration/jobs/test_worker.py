@@ -13,7 +13,7 @@ from allmende.jobs import Handler, JobContext, JobInterrupted, Schedule, SqlJobQ
 from allmende.storage import Database
 from tests.integration.jobs.conftest import Put
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Start(Protocol):

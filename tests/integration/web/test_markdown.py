@@ -1,6 +1,5 @@
 """Cards of strangers: nothing in them runs, loads from elsewhere, or stands for a part of the page."""
 
-import time
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -8,6 +7,7 @@ import pytest
 
 from allmende.web.markdown import MAX_MARKDOWN_CHARS, Place, TextTooLong, render_markdown
 from tests.integration.web.reading import Reading
+from tests.patience import soon
 
 PLACE = Place("/a/b/blob/main", "/a/b/resolve/main")
 
@@ -213,10 +213,8 @@ def test_what_people_write_is_rendered() -> None:
 )
 def test_no_text_takes_long(unit: str) -> None:
     text = (unit * MAX_MARKDOWN_CHARS)[: 32 * 1024]
-    started = time.perf_counter()
-    with suppress(TextTooLong):
+    with soon(20.0), suppress(TextTooLong):
         assert_harmless(render_markdown(text, PLACE))
-    assert time.perf_counter() - started < 10
 
 
 def test_a_text_beyond_the_limit_is_refused() -> None:

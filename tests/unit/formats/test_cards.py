@@ -1,7 +1,6 @@
 """Cards: fences as the stock client sees them, harmless YAML, the Hub's words for what is wrong."""
 
 import json
-import time
 
 import pytest
 import yaml
@@ -22,6 +21,7 @@ from allmende.formats import (
     validate,
 )
 from allmende.formats.card_yaml import read_yaml
+from tests.patience import soon
 
 
 def _card(front: str, body: str = "# Title\n") -> str:
@@ -130,10 +130,8 @@ _BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for
     ],
 )
 def test_harmful_yaml_is_refused_in_time(text: str, part: str) -> None:
-    started = time.perf_counter()
-    with pytest.raises(MalformedCard, match=part):
+    with soon(5.0), pytest.raises(MalformedCard, match=part):
         read_yaml(text)
-    assert time.perf_counter() - started < 2
 
 
 @given(st.text("ab:-[]{}&*!'\"\n #?|>,1.%@`", max_size=60))
@@ -290,7 +288,6 @@ def test_tags_that_are_no_words_are_left_out() -> None:
 
 def test_arxiv_ids_are_bounded() -> None:
     assert len(arxiv_ids("".join(f"arxiv:2001.{i:05} " for i in range(1000)))) == 100
-    started = time.perf_counter()
-    assert arxiv_ids("arxiv:" * 2_000_000) == []
-    assert time.perf_counter() - started < 2
+    with soon(5.0):
+        assert arxiv_ids("arxiv:" * 2_000_000) == []
     assert arxiv_ids("arXiv: 2001.123456") == []

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allmende.formats import ArraySummary, GgufHeader, GgufLimits, MalformedGguf, read_gguf
+from tests.patience import soon
 from tests.unit.formats.gguf_files import ARRAY, FLOAT32, STRING, UINT32, UINT64, GgufFile, small_llama
 
 
@@ -132,10 +132,8 @@ def test_the_limits_hold() -> None:
 def test_very_many_empty_strings_end_in_time() -> None:
     count = 3_000_000
     data = GgufFile().to_bytes()[:16] + struct.pack("<QQ1sIIQ", 1, 1, b"a", 9, 8, count) + bytes(8 * count)
-    started = time.perf_counter()
-    with pytest.raises(MalformedGguf, match="strings that are read"):
+    with soon(5.0), pytest.raises(MalformedGguf, match="strings that are read"):
         _read(data, GgufLimits(strings=200_000))
-    assert time.perf_counter() - started < 3
 
 
 @given(st.binary(max_size=8), st.integers(0, 10_000))

@@ -1,7 +1,6 @@
 """gitattributes and gitignore: the answers below were taken from git itself (check-attr, check-ignore)."""
 
 import contextlib
-import time
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from allmende.formats import (
     parse_gitattributes,
     parse_gitignore,
 )
+from tests.patience import soon
 
 
 @pytest.mark.parametrize(
@@ -141,15 +141,14 @@ _HOSTILE_PATTERNS = [
 @pytest.mark.parametrize("pattern", _HOSTILE_PATTERNS)
 @pytest.mark.parametrize("path", ["a" * 4000, "a/" * 250 + "a", "a/aaaaaaaaaaaaaa/" * 120 + "a"])
 def test_hostile_patterns_end_in_time(pattern: str, path: str) -> None:
-    started = time.perf_counter()
-    ignore = parse_gitignore("\n".join([pattern] * 50))
-    attributes = parse_gitattributes(f"{pattern} filter=lfs\n".encode() * 50)
-    # An answer or a refusal, either will do; what counts is the time.
-    with contextlib.suppress(MalformedPathRules):
-        ignore.ignores(path)
-    with contextlib.suppress(MalformedPathRules):
-        attributes.is_lfs(path)
-    assert time.perf_counter() - started < 2
+    with soon(5.0):
+        ignore = parse_gitignore("\n".join([pattern] * 50))
+        attributes = parse_gitattributes(f"{pattern} filter=lfs\n".encode() * 50)
+        # An answer or a refusal, either will do; what counts is the time.
+        with contextlib.suppress(MalformedPathRules):
+            ignore.ignores(path)
+        with contextlib.suppress(MalformedPathRules):
+            attributes.is_lfs(path)
 
 
 def test_a_thousand_sound_rules_stay_within_the_budget() -> None:
@@ -160,9 +159,8 @@ def test_a_thousand_sound_rules_stay_within_the_budget() -> None:
 def test_thousands_of_single_paths_are_looked_up() -> None:
     text = "".join(f"shards/part-{i:05}.bin filter=lfs\n" for i in range(6000))
     rules = parse_gitattributes(text.encode())
-    started = time.perf_counter()
-    assert all(rules.is_lfs(f"shards/part-{i:05}.bin") for i in range(6000))
-    assert time.perf_counter() - started < 1
+    with soon(5.0):
+        assert all(rules.is_lfs(f"shards/part-{i:05}.bin") for i in range(6000))
 
 
 def test_the_bounds_hold() -> None:

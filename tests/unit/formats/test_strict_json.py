@@ -1,13 +1,13 @@
 """Strict JSON agrees with the standard parser on sound input and refuses what readers may differ on."""
 
 import json
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from allmende.formats import JsonValue, MalformedJson, read_json, read_json_object
+from tests.patience import soon
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 _texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -82,10 +82,8 @@ def test_size_is_bounded() -> None:
 
 @pytest.mark.parametrize("hostile", [b'"\\"' * 400_000, b'"' + b"\\" * 1_000_001, b'\\"' * 500_000])
 def test_unterminated_strings_take_linear_time(hostile: bytes) -> None:
-    started = time.perf_counter()
-    with pytest.raises(MalformedJson):
+    with soon(5.0), pytest.raises(MalformedJson):
         read_json(hostile)
-    assert time.perf_counter() - started < 2
 
 
 def test_an_object_is_asked_for() -> None:

@@ -1,5 +1,6 @@
 """Schema migrations: Alembic scripts in `versions`, run in order, each in one transaction."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -24,10 +25,12 @@ class SchemaUnknown(AllmendeError):
 
 def migrate(database: Database) -> None:
     """Bring the database to the newest schema; nothing happens when it is there. Raises SchemaUnknown."""
-    known = {script.revision for script in ScriptDirectory(str(_HERE)).walk_revisions()}
+    scripts = _scripts()
     with database.write() as uow:
         current = MigrationContext.configure(uow.connection).get_current_revision()
-        if current is not None and current not in known:
+        if current == scripts.get_current_head():
+            return
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
             raise SchemaUnknown(
                 f"The database has the schema {current}, which this version of Allmende does not know.",
                 hint="Run the version that made it, or a newer one; or restore a backup of the older data.",
@@ -39,7 +42,13 @@ def pending_migrations(database: Database) -> bool:
     """Whether `migrate` has something to do."""
     with database.read() as uow:
         current = MigrationContext.configure(uow.connection).get_current_revision()
-    return current != ScriptDirectory(str(_HERE)).get_current_head()
+    return current != _scripts().get_current_head()
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """The migrations that this version has, read once."""
+    return ScriptDirectory(str(_HERE))
 
 
 def _config(connection: Connection) -> Config:
