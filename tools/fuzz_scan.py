@@ -40,6 +40,12 @@ TARGETS = {
     "r": ("model.rds", ("r-", "rds")),
     "msgpack": ("model.msgpack", ("msgpack",)),
     "ubjson": ("model.ubj", ("ubjson",)),
+    "xml": ("model.xml", ("xml", "openvino", "pmml")),
+    "settings": ("model.conf", ("settings",)),
+    "program": ("run.sh", ("program", "launcher")),
+    "caffe": ("deploy.prototxt", ("stored",)),
+    "parts": ("__0_0.distcp", ("parts",)),
+    "objects": ("model.ser", ("stored",)),
     "anything": ("model.bin", ("",)),
 }
 """For each target: the name that the bytes get, and words of the families that seed it."""

@@ -17,7 +17,7 @@ from importlinter import Contract, ContractCheck, fields, output
 ROOT = "allmende"
 SOURCES = Path(__file__).resolve().parent.parent / "src" / ROOT
 
-VOCABULARY = ("clock", "errors", "failpoints", "ids", "settings")
+VOCABULARY = ("clock", "errors", "failpoints", "ids", "seccomp", "settings")
 """What every room may import."""
 
 GUARDED = {

@@ -110,6 +110,8 @@ class Probe:
     source: Source
     head: bytes
     hint: str
+    raw: bool = False
+    """Whether the bytes are a part for which unknown bytes are right, such as the storage of a tensor."""
 
     @cached_property
     def format_name(self) -> str:
@@ -276,7 +278,7 @@ def _examine(source: Source, scan: Scan, *, raw: bool) -> None:
     if source.size_bytes == 0:
         scan._walk.formats["empty"] = None  # noqa: SLF001  # the walk is this module's own
         return
-    probe = Probe(source, source.read_at(0, HEAD_BYTES), "" if raw else scan.hint)
+    probe = Probe(source, source.read_at(0, HEAD_BYTES), "" if raw else scan.hint, raw)
     by_content: list[Reader] = []
     by_name: list[Reader] = []
     for reader in scan._walk.readers:  # noqa: SLF001

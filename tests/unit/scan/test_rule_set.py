@@ -16,7 +16,7 @@ LISTS = (
     Path(allow_list.__file__).with_name("allow_list.json"),
     Path(keras_config.__file__).with_name("keras_names.json"),
 )
-KNOWN = {"1": "ce8e47feb5df0268", "2": "e7e544d48ea43253", "3": "e41c9d6b272633c0"}
+KNOWN = {"1": "ce8e47feb5df0268", "2": "e7e544d48ea43253", "3": "e41c9d6b272633c0", "4": "398439e99f6709b0"}
 """The digest of rules and lists for each version: whoever changes them raises `RULE_SET` and adds a line."""
 
 
@@ -71,7 +71,12 @@ def test_readers_have_names_of_their_own() -> None:
         (".Rprofile", "launcher"),
         ("tool", ""),
         ("C:\\x\\model.gguf", "gguf"),
-        (".bashrc", ""),
+        (".bashrc", "shell"),
+        (".unheard", ""),
+        ("requirements-dev.txt", "requirements"),
+        ("a/__0_0.distcp", "torch-parts"),
+        ("Dockerfile.gpu", "shell"),
+        ("sitecustomize.py", "startup"),
     ],
 )
 def test_names_are_reduced_to_hints(path: str, hint: str) -> None:

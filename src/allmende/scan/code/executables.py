@@ -72,7 +72,18 @@ _OWN_HINTS: Final = frozenset({"", "native", "shell", "launcher", "archive", "by
 _MACHO: Final = frozenset(
     (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
 )
-_SCRIPT_HINTS: Final = _OWN_HINTS | {"text", "table", "markup", "markdown", "notebook", "template"}
+_SCRIPT_HINTS: Final = _OWN_HINTS | {
+    "program",
+    "r-source",
+    "startup",
+    "settings",
+    "text",
+    "table",
+    "markup",
+    "markdown",
+    "notebook",
+    "template",
+}
 """A script may be shown as a text; under the name of weights, of data or of a configuration it hides."""
 _CAFEBABE: Final = b"\xca\xfe\xba\xbe"
 _FAT_HEADER_BYTES: Final = 28

@@ -3,11 +3,13 @@
 Claimed by their signature. That one of them is a second format at the same time is found by the walk.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from allmende.scan.code.embedded_pickles import examine_stored
 from allmende.scan.code.secrets import examine_secrets
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.scanning import Claim, Probe, Reader, Scan
@@ -60,6 +62,8 @@ _BLOCK_BYTES: Final = 1024 * 1024
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _TEXT_CHUNKS: Final = frozenset((b"tEXt", b"zTXt", b"iTXt"))
 _MAX_CHUNKS: Final = 10_000
+_MAX_SEARCHED: Final = 64 * 1024 * 1024
+_PICKLE_BEHIND: Final = re.compile(rb"(?:\xff\xd9|;)(\x80[\x02-\x05](?:\x95.{8}|[c\x8c}\](Xq]))", re.DOTALL)
 
 
 def _known(probe: Probe) -> str | None:
@@ -107,6 +111,34 @@ def _read(source: Source, scan: Scan) -> None:
     if source.read_at(0, len(_PNG)) == _PNG:
         for text in _texts_of_png(source):
             examine_secrets(text, scan, "text of the picture")
+    examine_stored(source, scan)
+    end = _end_of(source)
+    if 0 < end < source.size_bytes:
+        scan.inside("bytes behind the end", source.window(end, source.size_bytes - end), raw=True)
+
+
+def _end_of(source: Source) -> int:
+    """Where a picture or a sound ends by its own header; 0 where that is not known."""
+    head = source.read_at(0, 12)
+    size_bytes: int
+    if head.startswith(b"RIFF"):
+        size_bytes = int.from_bytes(head[4:8], "little")
+        return 8 + size_bytes + size_bytes % 2
+    if head.startswith(b"BM"):
+        return int.from_bytes(head[2:6], "little")
+    if not head.startswith((_PNG, b"\xff\xd8\xff", b"GIF8")):
+        return 0
+    if head.startswith(_PNG):
+        position = len(_PNG)
+        for _ in range(_MAX_CHUNKS):
+            size_bytes, kind = struct.unpack(">I4s", source.read_at(position, 8).ljust(8, b"\0"))
+            position += 12 + size_bytes
+            if kind == b"IEND" or position >= source.size_bytes:
+                return position
+        return 0
+    data = source.read_at(0, _MAX_SEARCHED)
+    match = _PICKLE_BEHIND.search(data)
+    return match.start(1) if match is not None else 0
 
 
 def _texts_of_png(source: Source) -> Iterator[str]:

@@ -191,6 +191,8 @@ _TELLING: Final = frozenset(
      "__builtins__", "__class__", "__base__", "__mro__", "os", "subprocess", "posix", "pty", "socket",
      "ctypes", "builtins")
 )  # fmt: skip
+_TELLING_ALONE: Final = frozenset(("exec", "eval", "__import__", "system", "popen"))
+"""Names by which no table of a program calls its own functions."""
 _WAYS_UP: Final = frozenset(("__base__", "__bases__", "__mro__", "mro"))
 
 
@@ -222,6 +224,11 @@ class Calls:
             rule = self._of_path(path, node, moment)
             if rule is not None:
                 return rule, path
+        if isinstance(node.func, ast.Subscript):
+            looked_up = self._names.text(node.func.slice)
+            built = not isinstance(node.func.slice, ast.Constant)
+            if looked_up in _TELLING and (built or looked_up in _TELLING_ALONE):
+                return HIDDEN_CODE, f"[{looked_up!r}]"
         if moment is not Moment.LATER and _climbs(node):
             return HIDDEN_CODE, "__subclasses__"
         return None
@@ -328,6 +335,12 @@ class Calls:
         mode = next((text for text in (self._names.text(part) for part in _arguments(node)[1:]) if text), "")
         if any(map(_STARTUP.search, texts)) and (writes or set(mode[:4]) & set("wax+")):
             return WRITES_STARTUP if moment is Moment.LATER else ACTS_AT_IMPORT
+        if moment is Moment.IMPORT and (writes or set(mode[:4]) & set("wax+")):
+            first = next((text for text in texts if text), "")
+            if first.startswith(("/", "~", "../..")) and not first.startswith(
+                ("/dev/null", "/content", "/kaggle")
+            ):
+                return MAY_ACT_AT_IMPORT
         secret = moment is Moment.IMPORT and any(map(_SECRET_FILES.search, texts))
         return MAY_ACT_AT_IMPORT if secret else None
 

@@ -169,7 +169,7 @@ def _parsed(text: str) -> ast.Module | None:
 
 def _claims(probe: Probe) -> Claim:
     shebang = probe.head.startswith(b"#!") and b"python" in probe.head[:80].split(b"\n", 1)[0]
-    return Claim.NAME if probe.hint == "python" or shebang else Claim.NONE
+    return Claim.NAME if probe.hint in {"python", "startup"} or shebang else Claim.NONE
 
 
 def _read(source: Source, scan: Scan) -> None:

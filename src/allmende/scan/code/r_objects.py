@@ -37,7 +37,34 @@ POINTER = Rule(
     "Save plain data.",
     "R Internals, serialization formats.",
 )
-RULES = (PROMISE, CLOSURE, POINTER)
+CALL = Rule(
+    "r-acting-call",
+    Severity.MEDIUM,
+    "carries a call that starts programs",
+    "The object holds a call, not yet evaluated, of a function that starts programs, evaluates text, or "
+    "loads code. Whoever evaluates the object runs it.",
+    "Save plain data.",
+    "R Language Definition, expression objects; CWE-95.",
+)
+STARTUP = Rule(
+    "r-startup-function",
+    Severity.CRITICAL,
+    "a function that R runs by itself",
+    "The workspace holds a function by one of the names that R calls when it starts or ends, or when a "
+    "package is loaded.",
+    "Remove it.",
+    "R documentation, Startup.",
+)
+RULES = (PROMISE, CLOSURE, POINTER, CALL, STARTUP)
+
+_NAME_BYTES: Final = 40
+_STARTED: Final = frozenset((b".First", b".Last", b".First.sys", b".Last.sys", b".onLoad", b".onAttach"))
+_ACTING: Final = frozenset(
+    (b"system", b"system2", b"shell", b"shell.exec", b"pipe", b"source", b"dyn.load", b"unserialize",
+     b"readRDS",
+     b"download.file", b"install.packages", b"py_run_string", b"sys.source", b"loadNamespace", b"file.remove",
+     b"unlink", b"socketConnection")
+)  # fmt: skip
 
 _MAX_DEPTH: Final = 300
 _MAX_ITEMS: Final = 5_000_000
@@ -64,6 +91,7 @@ class _Walker:
         self._scan = scan
         self._position = position
         self._items = 0
+        self._last = b""  # the last short text: the name of a function, where one was just read
         self._order: Literal["big", "little"] = "big"
 
     def walk(self) -> None:
@@ -81,6 +109,7 @@ class _Walker:
         self._skip(4 * count)
 
     def _text(self, length: int) -> None:
+        self._last = self._source.read_at(self._position, length) if 0 < length <= _NAME_BYTES else b""
         self._skip(max(0, length))
 
     def _values(self, kind: int, count: int) -> None:
@@ -123,8 +152,14 @@ class _Walker:
             if flags & _HAS_ATTRIBUTES or kind in (239, 240):
                 self._item(depth + 1)
             if flags & _HAS_TAG:
+                self._last = b""
                 self._item(depth + 1)
+                if self._last in _STARTED:
+                    self._scan.found(STARTUP, self._last, offset=self._position)
+            self._last = b""
             self._item(depth + 1)
+            if kind in (6, 240) and self._last in _ACTING:
+                self._scan.found(CALL, f"{self._last.decode('ascii')}()", offset=self._position)
 
     def _single(self, kind: int, flags: int, depth: int) -> None:
         if kind in _NULLS:
@@ -199,7 +234,7 @@ class _TextWalker(_Walker):
 
     def _text(self, length: int) -> None:
         if length >= 0:
-            self._line()
+            self._last = self._line()[:_NAME_BYTES]
 
     def _values(self, kind: int, count: int) -> None:
         lines = count * (2 if kind == _COMPLEX else 1)

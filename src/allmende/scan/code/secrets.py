@@ -92,7 +92,7 @@ _SHAPES: Final = (
       for start in ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
     _shape("GitHub token", "github_pat_", r"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
     _shape("GitLab token", "glpat-", r"[A-Za-z0-9_-]{20,}"),
-    _shape("Hugging Face token", "hf_", r"[A-Za-z]{34}(?![A-Za-z0-9])"),
+    _shape("Hugging Face token", "hf_", r"[A-Za-z0-9]{34}(?![A-Za-z0-9])"),
     _shape("Hugging Face token", "api_org_", r"[A-Za-z]{34}(?![A-Za-z0-9])"),
     _shape("OpenAI key", "sk-proj-", r"[A-Za-z0-9_-]{40,200}"),
     _shape("OpenAI key", "sk-svcacct-", r"[A-Za-z0-9_-]{40,200}"),

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from allmende.formats import JsonValue
+from allmende.scan.code.skops_schema import SKOPS_KEY, examine_skops_node
 from allmende.scan.configs.config_pickles import (
     FILTER_KEYS,
     SERIALIZED_KEY,
     examine_filters,
     examine_serialized,
 )
+from allmende.scan.configs.config_programs import examine_programs
 from allmende.scan.configs.config_rules import (
     CUSTOM_CODE,
     EXTENSION_LIBRARY,
@@ -20,10 +22,12 @@ from allmende.scan.configs.config_rules import (
     OBJECT_TAG,
     OUTSIDE_LABEL,
     OUTSIDE_PATH,
+    PICKLED_DATA,
     REFUSED_TARGET,
     REMOTE_KERNEL,
     UNKNOWN_TARGET,
 )
+from allmende.scan.configs.config_texts import examine_texts
 from allmende.scan.configs.named_files import examine_named_files
 from allmende.scan.configs.targets import is_dotted, is_own_module, rule_of_target
 from allmende.scan.configs.text_growth import replaced_growth
@@ -41,6 +45,9 @@ _URL: Final = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,20}:(?://|/)|data:|\\\\|//")
 _SENSITIVE: Final = re.compile(
     r"^/(?:etc|proc|dev|sys|var|usr|bin|sbin|boot|lib)(?:/|$)|(?i:[a-z]:[\\/](?:windows|programdata|system32))|(?:^|/)\.(?:ssh|aws|bashrc|profile|netrc|kube|docker)"
 )
+_CODE_KEYS: Final = frozenset(
+    ("auto_map", "custom_pipelines", "trust_remote_code", "custom_generate", "custom_pipeline")
+)
 _FILE_KEYS: Final = frozenset(
     ("vocab_file", "merges_file", "spm_file", "sentencepiece_model_file", "tokenizer_file", "model_file",
      "weights_file",
@@ -56,6 +63,19 @@ _LABEL_KEYS: Final = frozenset(
      "base_model_name_or_path", "vocab_file",
      "merges_file", "vocab", "file", "filename", "resource")
 )  # fmt: skip
+_CODE_FILES: Final = (
+    ".pkl",
+    ".pickle",
+    ".pk",
+    ".dill",
+    ".joblib",
+    ".py",
+    ".pyc",
+    ".so",
+    ".dll",
+    ".sh",
+    ".npy",
+)
 _MAP_KEYS: Final = frozenset(("weight_map", "weights_map", "tensor_map"))
 _LIBRARY_KEYS: Final = frozenset(
     ("custom_ops", "custom_op_library", "custom_ops_library", "register_custom_ops_library", "library_path",
@@ -109,7 +129,8 @@ _PIPELINE_LIBRARIES: Final = frozenset(
 _KEYS: Final = (
     _FILE_KEYS | _MAP_KEYS | _LIBRARY_KEYS | _KERNEL_KEYS | _OBJECT_KEYS | _TARGET_KEYS | _LOOSE_TARGET_KEYS
 ) | {"auto_map", "custom_pipelines", "trust_remote_code", "special_tokens_map_file", "attn_implementation",
-     "_attn_implementation", "auto_mapping", SERIALIZED_KEY, *FILTER_KEYS}  # fmt: skip
+     "_attn_implementation", "auto_mapping", "custom_generate", "custom_pipeline", SKOPS_KEY, SERIALIZED_KEY,
+     *FILTER_KEYS}  # fmt: skip
 
 
 def examine_config(value: JsonValue, scan: Scan) -> None:
@@ -121,6 +142,8 @@ def examine_config(value: JsonValue, scan: Scan) -> None:
     _examine_document(value, scan)
     for path, key, inner, owner in _pairs(value):
         _examine_pair(path, key, inner, owner, scan)
+    examine_programs(value, scan)
+    examine_texts(value, scan)
 
 
 Pair = tuple[str, str, JsonValue, Mapping[str, JsonValue]]
@@ -172,14 +195,12 @@ def _texts(value: JsonValue) -> Iterator[str]:
 def _examine_pair(path: str, key: str, value: JsonValue, owner: Mapping[str, JsonValue], scan: Scan) -> None:
     if is_template_key(key):
         _examine_templates(value, scan, path)
-    elif key in {"auto_map", "custom_pipelines"}:
-        _examine_code_map(value, scan, path)
-    elif key == "trust_remote_code" and value is True:
-        scan.found(CUSTOM_CODE, "trust_remote_code", inside=path)
-    elif key == SERIALIZED_KEY:
-        examine_serialized(value, scan, path)
-    elif key in FILTER_KEYS:
-        examine_filters(value, scan, path)
+    elif key in _CODE_KEYS:
+        _examine_code(path, key, value, scan)
+    elif key == SKOPS_KEY:
+        examine_skops_node(owner, scan)
+    elif key == SERIALIZED_KEY or key in FILTER_KEYS:
+        (examine_serialized if key == SERIALIZED_KEY else examine_filters)(value, scan, path)
     elif key in _MAP_KEYS and isinstance(value, dict):
         _examine_map(value, scan, path)
     elif key in _FILE_KEYS or key == "special_tokens_map_file":
@@ -188,12 +209,36 @@ def _examine_pair(path: str, key: str, value: JsonValue, owner: Mapping[str, Jso
     elif key in _TARGET_KEYS or (key in _LOOSE_TARGET_KEYS and ({"params", "kwargs", "args"} & owner.keys())):
         _examine_target(value, scan, path, loose=key in _LOOSE_TARGET_KEYS)
         _examine_pipeline_code(value, owner, scan, path)
-    elif key in _OBJECT_KEYS and (key not in _ONLY_WITH_OBJECT or "py/object" in owner):
+    elif key in _OBJECT_KEYS and _describes_object(key, value, owner):
         scan.found(OBJECT_TAG, f"{key}: {value}", inside=path)
     elif key in _LIBRARY_KEYS and any(_LIBRARY.search(text) for text in _texts(value)):
-        scan.found(EXTENSION_LIBRARY, f"{key}: {value}", inside=path)
+        outside = [text for text in _texts(value) if _climbs_out(text)]
+        scan.found(OUTSIDE_PATH if outside else EXTENSION_LIBRARY, f"{key}: {value}", inside=path)
     else:
         _examine_kernels(path, key, value, scan)
+
+
+def _examine_code(path: str, key: str, value: JsonValue, scan: Scan) -> None:
+    """Code of this repository, or of another one."""
+    if key in {"auto_map", "custom_pipelines"}:
+        _examine_code_map(value, scan, path)
+    elif key == "trust_remote_code" and value is True:
+        scan.found(CUSTOM_CODE, "trust_remote_code", inside=path)
+    elif key.startswith("custom_") and isinstance(value, str) and "/" in value:
+        scan.found(FOREIGN_CODE, f"{key}: {value}", inside=path)
+
+
+def _describes_object(key: str, value: JsonValue, owner: Mapping[str, JsonValue]) -> bool:
+    """Whether a key of jsonpickle and its like is one; skops keeps trees under one of the same name."""
+    if key in _ONLY_WITH_OBJECT:
+        return "py/object" in owner
+    tree = key == "__reduce__" and SKOPS_KEY in owner and isinstance(value, dict)
+    return not (tree and isinstance(value, dict) and value.keys() == {"args"})
+
+
+def _climbs_out(text: str) -> bool:
+    """Whether a library is fetched, or lies where no installation of the reader would put it."""
+    return _URL.match(text) is not None or (is_outside(text) and not text.startswith("/"))
 
 
 def _examine_templates(value: JsonValue, scan: Scan, path: str) -> None:
@@ -228,6 +273,8 @@ def _examine_map(value: Mapping[str, JsonValue], scan: Scan, path: str) -> None:
         if is_outside(text) or _URL.match(text) or "\0" in text or "\\" in text:
             scan.found(OUTSIDE_PATH, text, inside=path)
         elif text:
+            if text.lower().endswith(_CODE_FILES):
+                scan.found(PICKLED_DATA, text, inside=path)
             scan.refers("index", posixpath.normpath(text))
 
 
@@ -306,10 +353,14 @@ def _examine_document(value: JsonValue, scan: Scan) -> None:
 def _examine_pipeline(value: Mapping[str, JsonValue], scan: Scan) -> None:
     """A pipeline of diffusers: each part is `[library, class]`; an unknown library is a file of the repo."""
     for name, part in value.items():
+        if name.endswith("_types"):
+            continue  # blocks of a network, by their names
         if isinstance(part, list) and len(part) == 2 and all(isinstance(item, str) for item in part):
             library = str(part[0])
             if is_standard_library(library.partition(".")[0]):
                 scan.found(REFUSED_TARGET, f"{name}: {library}.{part[1]}", inside=name)
+            elif is_outside(library) or "/" in library or "\\" in library:
+                scan.found(OUTSIDE_PATH, f"{name}: {library}.{part[1]}", inside=name)
             elif library.partition(".")[0] not in _PIPELINE_LIBRARIES:
                 scan.found(CUSTOM_CODE, f"{name}: {library}.{part[1]}", inside=name)
     kind = value.get("_class_name")

@@ -3,10 +3,33 @@
 from allmende.scan.findings import Rule, Severity
 
 __all__ = [
-    "ALIAS_GROWTH", "CUSTOM_CODE", "EXTENSION_LIBRARY", "FOREIGN_CODE", "INSTALL_SCRIPT", "NAMED_CLASS",
-    "OBJECT_TAG", "OUTSIDE_LABEL", "OUTSIDE_PATH", "PICKLED_DATA",
-    "REFUSED_TARGET", "REMOTE_KERNEL", "REPEATED_KEY", "RULES",
-    "SPECIAL_NUMBER", "UNKNOWN_TARGET", "YAML_TAG", "YAML_UNKNOWN_TAG",
+    "ACTING_TOOL",
+    "ALIAS_GROWTH",
+    "CODE_TEXT",
+    "CUSTOM_CODE",
+    "EVALUATED_CODE",
+    "EXTENSION_LIBRARY",
+    "FOREIGN_CODE",
+    "FOREIGN_PACKAGES",
+    "HOST_ACCESS",
+    "HUGE_NUMBER",
+    "INSTALL_SCRIPT",
+    "LOOKED_UP",
+    "NAMED_CLASS",
+    "OBJECT_TAG",
+    "OUTSIDE_LABEL",
+    "OUTSIDE_PATH",
+    "PICKLED_DATA",
+    "REFUSED_TARGET",
+    "REMOTE_KERNEL",
+    "REPEATED_KEY",
+    "RULES",
+    "SLOW_PATTERN",
+    "SPECIAL_NUMBER",
+    "UNASKED_PROGRAM",
+    "UNKNOWN_TARGET",
+    "YAML_TAG",
+    "YAML_UNKNOWN_TAG",
 ]  # fmt: skip
 
 OUTSIDE_PATH = Rule(
@@ -148,10 +171,89 @@ SPECIAL_NUMBER = Rule(
     "Write null, or a number.",
     "RFC 8259, section 6.",
 )
+EVALUATED_CODE = Rule(
+    "config-evaluated-code",
+    Severity.CRITICAL,
+    "code where an expression is evaluated",
+    "A value that programs evaluate, such as an expression, a hook or a template, starts programs, loads "
+    "modules or climbs to the internals of the language.",
+    "Remove the code.",
+    "CWE-94: code injection; CWE-95: eval injection.",
+)
+CODE_TEXT = Rule(
+    "config-code-text",
+    Severity.MEDIUM,
+    "a value that is code",
+    "A text of the configuration is code that starts programs or loads modules. A configuration has no use "
+    "for it, unless somebody evaluates it.",
+    "Keep code in files of its own.",
+    "CWE-94: code injection.",
+)
+LOOKED_UP = Rule(
+    "config-looks-up",
+    Severity.MEDIUM,
+    "takes what is secret from the reader's machine",
+    "A reference in the text is replaced by a variable of the reader's environment that holds a secret, "
+    "inside an address, or by the result of code.",
+    "Let the user give the value.",
+    "OmegaConf documentation, resolvers; CWE-526.",
+)
+SLOW_PATTERN = Rule(
+    "config-slow-pattern",
+    Severity.MEDIUM,
+    "a pattern that can take for ever",
+    "The regular expression repeats a repetition: on some texts, matching it takes time that doubles with "
+    "every letter.",
+    "Write the pattern without nested repetition.",
+    "CWE-1333: inefficient regular expression complexity.",
+)
+UNASKED_PROGRAM = Rule(
+    "config-unasked-program",
+    Severity.MEDIUM,
+    "starts programs for whoever opens the folder",
+    "Editors, assistants, containers and tools that read this configuration start the programs that it "
+    "names, some of them unasked.",
+    "Leave the choice to the user.",
+    "Visual Studio Code documentation, workspace trust; CWE-829.",
+)
+HOST_ACCESS = Rule(
+    "config-host-access",
+    Severity.MEDIUM,
+    "gives a container the machine",
+    "The container gets all rights, the files or the container service of the machine that it runs on.",
+    "Leave it out.",
+    "CWE-250: execution with unnecessary privileges.",
+)
+FOREIGN_PACKAGES = Rule(
+    "config-foreign-packages",
+    Severity.MEDIUM,
+    "installs packages from elsewhere",
+    "Packages come from an address or an index of somebody's own, whose code runs when they are installed.",
+    "Name packages of the usual index with their versions.",
+    "CWE-494; CWE-829: inclusion of functionality from an untrusted control sphere.",
+)
+ACTING_TOOL = Rule(
+    "config-acting-tool",
+    Severity.MEDIUM,
+    "gives a model tools that act",
+    "The chain or agent that is loaded from this document runs code, commands, requests or queries that a "
+    "model writes, or is fetched from elsewhere.",
+    "Say in the card what it may do.",
+    "LangChain documentation, security; CVE-2023-36258, CVE-2025-68664.",
+)
+HUGE_NUMBER = Rule(
+    "json-huge-number",
+    Severity.MEDIUM,
+    "a number of thousands of digits",
+    "Programs that read it spend time that grows with the square of its length, or fail.",
+    "Write a number of ordinary size.",
+    "CVE-2020-10735.",
+)
 RULES = (
     OUTSIDE_PATH, OUTSIDE_LABEL, REFUSED_TARGET, UNKNOWN_TARGET, NAMED_CLASS, OBJECT_TAG,
     PICKLED_DATA, CUSTOM_CODE,
     FOREIGN_CODE,
     REMOTE_KERNEL, EXTENSION_LIBRARY, INSTALL_SCRIPT, YAML_TAG, YAML_UNKNOWN_TAG, ALIAS_GROWTH, REPEATED_KEY,
-    SPECIAL_NUMBER,
+    SPECIAL_NUMBER, EVALUATED_CODE, CODE_TEXT, LOOKED_UP, SLOW_PATTERN, UNASKED_PROGRAM, HOST_ACCESS,
+    FOREIGN_PACKAGES, ACTING_TOOL, HUGE_NUMBER,
 )  # fmt: skip

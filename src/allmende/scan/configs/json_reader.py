@@ -12,7 +12,7 @@ from allmende.formats import JsonValue, MalformedJson, read_json
 from allmende.scan.budget import LimitReached
 from allmende.scan.code.text_reader import text_of
 from allmende.scan.configs.config_keys import examine_config
-from allmende.scan.configs.config_rules import REPEATED_KEY, SPECIAL_NUMBER
+from allmende.scan.configs.config_rules import HUGE_NUMBER, REPEATED_KEY, SPECIAL_NUMBER
 from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -20,6 +20,10 @@ __all__ = ["READER", "parsed_json"]
 
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
 _MAX_DEPTH: Final = 200
+_MAX_COMMENTED_CHARS: Final = 4 * 1024 * 1024
+_COMMENTED: Final = re.compile(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMA: Final = re.compile(r",(\s*[}\]])")
+_HUGE_NUMBER: Final = re.compile(r"(?:^|[\s:\[,-])\d{4301}")
 _WHITE: Final = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -77,11 +81,26 @@ def _claims(probe: Probe) -> Claim:
 def _read(source: Source, scan: Scan) -> None:
     """Parse, and look at the keys; lines of JSON are data. Raises as `parsed_json`."""
     text = text_of(source, scan)
+    if _HUGE_NUMBER.search(text):
+        scan.found(HUGE_NUMBER)
     lines = text.splitlines() if scan.hint != "json" and text.count("\n") > 1 else []
     whole = [line for line in lines if line.strip()]
     if len(whole) > 1 and all(line.lstrip()[:1] in "{[" and line.rstrip()[-1:] in "}]" for line in whole[:5]):
         return  # JSON lines: data, and no configuration
-    examine_config(parsed_json(text.removeprefix("\ufeff"), scan), scan)
+    plain = text.removeprefix("\ufeff")
+    try:
+        value = parsed_json(plain, scan)
+    except Unreadable:
+        # Editors and tools allow comments and commas at the end in what they read.
+        commented = _COMMENTED.search(plain) or _COMMA.search(plain)
+        if commented is None or len(plain) > _MAX_COMMENTED_CHARS:
+            raise
+        value = parsed_json(_COMMA.sub(r"\1", _COMMENTED.sub(_without_comment, plain)), scan)
+    examine_config(value, scan)
+
+
+def _without_comment(match: re.Match[str]) -> str:
+    return match[1] or " "
 
 
 READER = Reader("json", "text", _claims, _read)

@@ -39,7 +39,16 @@ SHORT_STORAGE = Rule(
     "Save the file again.",
     "torch.serialization; CWE-130: inconsistent length.",
 )
-RULES = (SERVED_CODE, NATIVE_MODEL, SHORT_STORAGE)
+PACKAGED_CODE = Rule(
+    "archive-packaged-code",
+    Severity.MEDIUM,
+    "a package of a model and its code",
+    "The archive was made by torch.package: taking an object out of it imports the Python modules that lie "
+    "beside it, which run.",
+    "Publish the weights alone, and the code beside them.",
+    "PyTorch documentation, torch.package: PackageImporter.",
+)
+RULES = (SERVED_CODE, NATIVE_MODEL, SHORT_STORAGE, PACKAGED_CODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,10 @@ def _plain_role(_name: str) -> Role:
 def layout_of(names: Sequence[str], scan: Scan) -> Layout:
     """The layout that these names make; what follows from it alone is found at once."""
     known = set(names)
+    packaged = any(name.endswith((".data/extern_modules", ".data/python_version")) for name in names)
+    modules = [name for name in names if name.endswith(".py")] if packaged else []
+    if modules:
+        scan.found(PACKAGED_CODE, modules[0])
     for name in names:
         if name.endswith("MAR-INF/MANIFEST.json"):
             scan.found(SERVED_CODE, name)

@@ -1,6 +1,6 @@
 """Files in a compressed stream: gzip, bzip2, xz, LZMA, zlib, lz4; and containers that are never unpacked.
 
-All streams that follow one another are taken apart, as loaders do. 7z, RAR, zstd and others would need
+All streams that follow one another are taken apart, as loaders do. 7z, RAR and others would need
 packages that one machine has and another has not, and a verdict must not depend on that: they are
 quarantined by their signature.
 """
@@ -59,7 +59,6 @@ _GZIP, _BZIP2, _XZ, _LZ4 = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0", b"\x04\x22\x4
 _NOT_UNPACKED: Final = {
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!\x1a\x07": "RAR",
-    b"\x28\xb5\x2f\xfd": "zstd",
     b"\x02\x21\x4c\x18": "lz4 (legacy)",
     b"LZIP\0": "lzip",
     b"LZIP\1": "lzip",

@@ -13,6 +13,7 @@ from allmende.scan.budget import LimitReached
 from allmende.scan.containers.layouts import SHORT_STORAGE, layout_of
 from allmende.scan.containers.member_paths import UNSAFE_PATH, check_path, check_twins, leads_outside
 from allmende.scan.containers.tar_headers import BLOCK, is_header, lies_in_a_member
+from allmende.scan.containers.torch_parts import is_sequence
 from allmende.scan.containers.unpacking import ENCRYPTED, NOT_UNPACKED
 from allmende.scan.containers.zip_cover import uncovered
 from allmende.scan.containers.zip_members import DISAGREEMENT, METHODS, opened_anyway, opened_member
@@ -97,6 +98,8 @@ _COMPOUND: Final = b"\xd0\xcf\x11\xe0"
 
 
 def _claims(probe: Probe) -> Claim:
+    if probe.hint == "torch-parts" and is_sequence(probe.source):
+        return Claim.NONE  # `torch_parts` reads each archive by itself, as its loader does
     if probe.head.startswith((LOCAL, END, _SPANNED)):
         return Claim.CONTENT
     # Compound documents keep whole archives inside, and some of them lie near the end.

@@ -20,6 +20,7 @@ __all__ = [
     "Entry",
     "Oddity",
     "ZipRecords",
+    "bounds_of_last",
     "ends_with_record",
     "extents",
     "has_directory",
@@ -137,6 +138,19 @@ def extents(source: Source) -> Iterator[tuple[int, int]]:
         yield whole if doubtful else (start, offset + _END_BYTES + comment_bytes)
 
 
+def bounds_of_last(source: Source) -> tuple[int, int]:
+    """From where to where the last archive of the file reaches, by its own end record. Raises Unreadable."""
+    offset = next(_ends(source), None)
+    if offset is None:
+        raise Unreadable("There is no end of central directory record.")
+    count, size_bytes, told, comment_bytes = struct.unpack_from(
+        "<H2LH", source.read_at(offset, _END_BYTES), 10
+    )
+    end = _with_zip64(source, _End(offset, count, size_bytes, told, b"", offset), [])
+    start = end.records_offset - end.directory_bytes - end.directory_offset
+    return start, offset + _END_BYTES + comment_bytes
+
+
 def ends_with_record(source: Source) -> bool:
     """Whether the last end record and its comment are the end of the file."""
     offset = next(_ends(source), None)
@@ -218,10 +232,15 @@ def _with_zip64(source: Source, end: _End, oddities: list[Oddity]) -> _End:
             raise Unreadable("The zip64 end record is missing.", end.offset)
         return end
     (offset,) = struct.unpack_from("<Q", locator, 8)
-    at = place - _END64_BYTES if source.read_at(offset, 4) != END64 else offset
+    # Some programs go where the locator points, some take what lies right before it.
+    near = place - _END64_BYTES
+    at = near if near >= 0 and source.read_at(near, 4) == END64 else offset
     record = source.read_at(at, _END64_BYTES)
     if not record.startswith(END64) or len(record) < _END64_BYTES:
         raise Unreadable("The zip64 end record cannot be found.", offset)
+    told = at + 12 + int.from_bytes(record[4:12], "little")
+    if told != place or (at != offset and source.read_at(offset, 4) == END64):
+        oddities.append(Oddity("hidden", "The zip64 end record and its locator lie apart.", at))
     count, size_bytes, directory = struct.unpack_from("<3Q", record, 32)
     small = ((end.count, count, _U16_MAX), (end.directory_bytes, size_bytes, _U32_MAX),
              (end.directory_offset, directory, _U32_MAX))  # fmt: skip

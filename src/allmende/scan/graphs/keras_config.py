@@ -273,12 +273,18 @@ def _examine_module(
     scan.found(REFUSED_OBJECT if known_danger or not named else CUSTOM_OBJECT, shown, inside=path)
 
 
+_OF_PYTHON: Final = frozenset(
+    ("eval", "exec", "compile", "open", "getattr", "setattr", "globals", "system", "popen")
+)
+"""Functions of Python itself that are no part of a network under any name."""
+
+
 def _examine_name(name: str, scan: Scan, path: str, *, custom: bool = False) -> None:
     """A class or function told by its bare name, which Keras looks up among its own and the user's."""
     bare = name.rpartition(">")[2]
     if bare in _names() and not custom:
         return
-    if (is_standard_library(name.partition(".")[0]) and "." in name) or "__" in name:
+    if (is_standard_library(name.partition(".")[0]) and "." in name) or "__" in name or bare in _OF_PYTHON:
         scan.found(REFUSED_OBJECT, name, inside=path)
     else:
         scan.found(CUSTOM_OBJECT, name, inside=path)

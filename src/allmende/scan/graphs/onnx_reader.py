@@ -9,6 +9,7 @@ from allmende.scan.containers.member_paths import is_outside
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.graphs.onnx_sizes import made_sizes
 from allmende.scan.graphs.protobuf import LENGTH, VARINT, Field, Message
+from allmende.scan.provable import IMPOSSIBLE_BYTES, IMPOSSIBLE_SIZE
 from allmende.scan.scanning import LIMIT_REACHED, Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -74,6 +75,8 @@ _MAX_DEPTH: Final = 32
 _MAX_PATH_CHARS: Final = 1000
 _MAX_MADE: Final = 10**10
 """Elements of a tensor that a graph makes of a shape of its own."""
+_MEMORY: Final = "_ORT_MEM_ADDR_"
+"""By this name a runtime takes the offset for an address in its own memory."""
 _I64: Final = 2**63
 
 
@@ -206,11 +209,14 @@ class _Model:
             self._scan.found(UNKNOWN_ENTRY, "an entry is there twice", inside=name)
         location = told.get("location", "")
         for place in (location, told.get("basepath", ".")):
-            if is_outside(place) or _URL.match(place) or _ODD.search(place) or not place:
+            memory = _MEMORY in place
+            if memory or is_outside(place) or _URL.match(place) or _ODD.search(place) or not place:
                 self._scan.found(OUTSIDE_DATA, place, inside=name)
         numbers = [told.get(key, "0") or "0" for key in ("offset", "length")]
         if not all(_NUMBER.fullmatch(number) and int(number) < _I64 for number in numbers):
             self._scan.found(BAD_RANGE, ", ".join(numbers), inside=name)
+        elif sum(map(int, numbers)) > IMPOSSIBLE_BYTES:
+            self._scan.found(IMPOSSIBLE_SIZE, ", ".join(numbers), inside=name)
         elif location and not is_outside(location):
             self._scan.refers("external_data", location, sum(int(number) for number in numbers))
 

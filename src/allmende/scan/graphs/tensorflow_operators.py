@@ -12,7 +12,8 @@ from allmende.scan.findings import Rule, Severity
 from allmende.scan.scanning import Scan
 
 __all__ = [
-    "FILE_OPERATOR", "FILE_OPERATORS", "OUTSIDE_ASSET", "RULES", "is_registered", "judge_custom",
+    "FILE_OPERATOR", "FILE_OPERATORS", "OUTSIDE_ASSET", "OUTSIDE_CONSTANT", "RULES", "is_registered",
+    "judge_custom",
     "judge_operator",
 ]  # fmt: skip
 
@@ -49,7 +50,16 @@ OUTSIDE_ASSET = Rule(
     "Export the model again, with its assets.",
     "TensorFlow, meta_graph.proto, AssetFileDef; CWE-22: path traversal.",
 )
-RULES = (FILE_OPERATOR, DATA_OPERATOR, CUSTOM_OPERATOR, OUTSIDE_ASSET)
+OUTSIDE_CONSTANT = Rule(
+    "tensorflow-outside-constant",
+    Severity.CRITICAL,
+    "opens a file of the machine that runs it",
+    "An operator that reads or writes files, fills a table or saves a checkpoint is given a name that is "
+    "written into the graph and leads out of the model's folder.",
+    "Export the model again, with its files as assets.",
+    "TensorFlow, SECURITY.md: TensorFlow models are programs; CWE-73.",
+)
+RULES = (FILE_OPERATOR, DATA_OPERATOR, CUSTOM_OPERATOR, OUTSIDE_ASSET, OUTSIDE_CONSTANT)
 
 FILE_OPERATORS: Final = frozenset(
     ("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "LoadLibrary",

@@ -15,10 +15,12 @@ from allmende.scan.graphs.protobuf import LENGTH, VARINT, Field, Message, nested
 from allmende.scan.graphs.tensorflow_operators import (
     FILE_OPERATOR,
     OUTSIDE_ASSET,
+    OUTSIDE_CONSTANT,
     is_registered,
     judge_custom,
     judge_operator,
 )
+from allmende.scan.graphs.tensorflow_paths import constant_paths
 from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -159,6 +161,7 @@ def _examine_graphs(outermost: Message, scan: Scan) -> None:
     for meta in (outermost, *metas):
         _examine_assets(meta, scan)
     for graph in (outermost, *metas, *(graph for meta in metas for graph in _inner(meta, _GRAPH_OF_META))):
+        _examine_constants(graph, scan)
         try:
             _collect(graph, operators, own)
         except Unreadable:
@@ -183,6 +186,14 @@ def _examine_assets(meta: Message, scan: Scan) -> None:
             continue  # of another message that has this field
         if is_outside(name):
             scan.found(OUTSIDE_ASSET, name)
+
+
+def _examine_constants(graph: Message, scan: Scan) -> None:
+    """Names of files that are written into the graph, and given to what opens files."""
+    functions = [function for library in _inner(graph, _LIBRARY) for function in _inner(library, _FUNCTION)]
+    for message, number in ((graph, _NODE), *((function, _FUNCTION_NODE) for function in functions)):
+        for operator, path in constant_paths(message, number):
+            scan.found(OUTSIDE_CONSTANT, f"{operator} of {path}")
 
 
 def _collect(graph: Message, operators: set[str], own: set[str]) -> None:

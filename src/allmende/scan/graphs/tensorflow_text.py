@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from allmende.scan.containers.member_paths import is_outside
-from allmende.scan.graphs.tensorflow_operators import OUTSIDE_ASSET, judge_operator
+from allmende.scan.graphs.tensorflow_operators import OUTSIDE_ASSET, OUTSIDE_CONSTANT, judge_operator
+from allmende.scan.graphs.tensorflow_paths import is_machine_path
 from allmende.scan.scanning import Claim, Probe, Reader, Scan
 from allmende.scan.source import Source
 
@@ -13,7 +14,7 @@ __all__ = ["READER"]
 # Literals side by side are one text, and comments may stand between all of them.
 _GAP: Final = r"(?:\s|#[^\n]{0,500}\n){0,20}"
 _VALUE: Final = re.compile(
-    rf"\b(op|filename){_GAP}:{_GAP}((?:\"[^\"\n]{{0,400}}\"|'[^'\n]{{0,400}}')(?:{_GAP}(?:\"[^\"\n]{{0,400}}\"|'[^'\n]{{0,400}}')){{0,8}})"
+    rf"\b(op|filename|string_val){_GAP}:{_GAP}((?:\"[^\"\n]{{0,400}}\"|'[^'\n]{{0,400}}')(?:{_GAP}(?:\"[^\"\n]{{0,400}}\"|'[^'\n]{{0,400}}')){{0,8}})"
 )
 _LITERAL: Final = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
 _ESCAPE: Final = re.compile(r"\\(?:[xX]([0-9a-fA-F]{1,2})|([0-7]{1,3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
@@ -37,6 +38,9 @@ def _read(source: Source, scan: Scan) -> None:
             value = _ESCAPE.sub(_unescaped, literals)
             if match[1] == "op":
                 judge_operator(value, scan, None)
+            elif match[1] == "string_val":
+                if is_machine_path(value):
+                    scan.found(OUTSIDE_CONSTANT, value)
             elif is_outside(value):
                 scan.found(OUTSIDE_ASSET, value)
         kept = text[-_KEPT_CHARS:]

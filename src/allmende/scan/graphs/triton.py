@@ -24,6 +24,7 @@ RULES = (OUTSIDE_FILE,)
 _MAX_BYTES: Final = 4 * 1024 * 1024
 _FIELD: Final = re.compile(r"(?m)^[ \t]{0,20}(?:backend|platform|max_batch_size)[ \t]{0,20}:")
 _TEXT: Final = r"\s{0,20}:\s{0,20}[\"']([^\"'\n]{1,400})[\"']"
+_ADDRESS: Final = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,20}://")
 _FILE_NAME: Final = re.compile(rf"(?:default_model_filename|model_filename){_TEXT}")
 _PARAMETER: Final = re.compile(
     r"[\"'](?:[A-Za-z_]{0,40}(?:path|PATH|dir|DIR|file|FILE))[\"'][\s,]{0,20}value\s{0,20}:?\s{0,20}\{\s{0,20}"
@@ -42,7 +43,7 @@ def _read(source: Source, scan: Scan) -> None:
     text = source.read_at(0, _MAX_BYTES).decode("latin-1")
     for pattern in (_FILE_NAME, _PARAMETER):
         for match in pattern.finditer(text):
-            if is_outside(match[1]):
+            if is_outside(match[1]) or _ADDRESS.match(match[1]):
                 scan.found(OUTSIDE_FILE, match[1], offset=match.start())
 
 

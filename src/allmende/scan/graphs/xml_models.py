@@ -4,7 +4,11 @@ import re
 from typing import Final
 from xml.parsers import expat
 
+from allmende.scan.code.code_texts import gadget_in
+from allmende.scan.code.commands import examine_commands
+from allmende.scan.containers.member_paths import is_outside
 from allmende.scan.findings import Rule, Severity
+from allmende.scan.provable import IMPOSSIBLE_BYTES, IMPOSSIBLE_SIZE
 from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
 
@@ -42,7 +46,52 @@ FOREIGN_PART = Rule(
     "Remove them.",
     "PMML 4.4, extensions.",
 )
-RULES = (ENTITIES, DOCUMENT_TYPE, CUSTOM_LAYER, FOREIGN_PART)
+INCLUDED = Rule(
+    "xml-included-file",
+    Severity.CRITICAL,
+    "takes other files into itself",
+    "An element or an instruction makes readers open a file or an address that it names, and put what is in "
+    "it, or what it makes of the document, in its place.",
+    "Remove the element.",
+    "XInclude 1.0; CWE-611; CWE-827.",
+)
+STYLESHEET = Rule(
+    "xml-remote-stylesheet",
+    Severity.MEDIUM,
+    "is shown by a style sheet from elsewhere",
+    "Programs that show the document fetch a style sheet, which may hold code.",
+    "Remove the instruction.",
+    "W3C, associating style sheets with XML documents.",
+)
+RUNS = Rule(
+    "xml-runs-commands",
+    Severity.MEDIUM,
+    "a document that starts programs",
+    "An element of the document is a command, a script or a task, for a program that builds or starts "
+    "things by it.",
+    "Say in the card what it is for.",
+    "CWE-829.",
+)
+MADE_OBJECTS = Rule(
+    "xml-object-gadget",
+    Severity.CRITICAL,
+    "objects that run programs when they are made",
+    "The document names classes by which readers that make objects of it are made to run programs.",
+    "Do not open it.",
+    "CWE-502; java.beans.XMLDecoder, XStream, Spring, XAML.",
+)
+OUTSIDE_FILE = Rule(
+    "xml-outside-file",
+    Severity.CRITICAL,
+    "takes code or data from outside its folder",
+    "The network, or the description of its layers, names a file by a path that leads out of the folder.",
+    "Name files of the model's own folder.",
+    "CWE-22: path traversal; OpenVINO documentation, custom operations.",
+)
+RULES = (
+    ENTITIES, DOCUMENT_TYPE, CUSTOM_LAYER, FOREIGN_PART, INCLUDED, STYLESHEET, RUNS, MADE_OBJECTS,
+OUTSIDE_FILE,
+)  # fmt: skip
 
 _SETS: Final = frozenset(
     (
@@ -68,6 +117,28 @@ _LOCAL: Final = re.compile(
     r"(?i) (?:file:|[/\\~]|[a-z]:[/\\]|\.\.|(?:ftp|jar|netdoc|php|expect|gopher|data):)"
 )
 _CODE: Final = re.compile(r"(?i)script|runtime|\bexec\b|processbuilder|\bsystem\(|java\.|\beval\b|<")
+_INCLUDING: Final = frozenset(("http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude"))
+_RUNNING: Final[dict[str, frozenset[str]]] = {
+    "exec": frozenset(("executable", "command", "Command")), "sshexec": frozenset(),
+    "apply": frozenset(("executable",)),
+    "scriptdef": frozenset(), "objectdataprovider": frozenset(), "runexecutable": frozenset(),
+    "postbuildevent": frozenset(), "prebuildevent": frozenset(),
+}  # fmt: skip
+"""Elements that are commands, of Ant, MSBuild and XAML, with the attributes of which they need one."""
+_DRAWN_IN: Final = (
+    "/attachedTemplate",
+    "/oleObject",
+    "/frame",
+    "/subDocument",
+    "/externalLinkPath",
+    "/package",
+)
+_OWN_ROOTS: Final = frozenset(("net", "customlayer", "customlayers", "pmml"))
+_PLACES: Final = ("filename", "library", "file", "path")
+_ADDRESS: Final = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,20}://")
+_ADDRESS_WITHIN: Final = re.compile(
+    r"(?i)href\s{0,5}=\s{0,5}[\"'](?:[a-z][a-z0-9+.-]{1,20}:|//|\\\\|/|\.\.|#)"
+)
 _MAX_ENTITY_CHARS: Final = 200
 _REFERRING: Final = re.compile(r"[&%<]")
 
@@ -79,6 +150,7 @@ class _Document:
         self._scan = scan
         self._path: list[str] = []
         self._type = ""
+        self._including: set[str] = set()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins. Raises Unreadable for too great a depth."""
@@ -92,6 +164,7 @@ class _Document:
                 ENTITIES if local_file or root in _MODELS else DOCUMENT_TYPE, f"DOCTYPE {self._type}"
             )
         local = name.rpartition(":")[2].lower()
+        self._examine_element(name, local, root, attributes)
         if root == "net" and local == "layer":
             version = attributes.get("version")
             if version is not None and version not in _SETS:
@@ -107,6 +180,46 @@ class _Document:
         if local == "extension":
             return within or any(_CODE.search(text) for text in attributes.values())
         return local in _SCRIPTS or within
+
+    def _examine_element(self, name: str, local: str, root: str, attributes: dict[str, str]) -> None:
+        """What is told by an element of any document: other files, commands, and objects to be made."""
+        for key, told in attributes.items():
+            if key.partition(":")[0] == "xmlns" and told in _INCLUDING:
+                self._including.add(key.partition(":")[2])
+            gadget = gadget_in(told)
+            if gadget:
+                self._scan.found(MADE_OBJECTS, f"<{name} {key}={told}>")
+        prefix = name.rpartition(":")[0]
+        if (local in {"include", "fallback"} and prefix in self._including) or (
+            local in {"include", "import"} and root in {"stylesheet", "transform"}
+        ):
+            self._scan.found(INCLUDED, f"<{name} href={attributes.get('href', '')}>")
+        command = _RUNNING.get(local)
+        if command is not None and (not command or command & attributes.keys()):
+            told = " ".join(attributes.values())[:200]
+            self._scan.found(RUNS, f"<{name} {told}>")
+            examine_commands(told, self._scan)
+        if attributes.get("TargetMode") == "External" and attributes.get("Type", "").endswith(_DRAWN_IN):
+            self._scan.found(INCLUDED, f"<{name} Target={attributes.get('Target', '')}>")
+        if root in _OWN_ROOTS:
+            place = next((attributes[key] for key in _PLACES if key in attributes), "")
+            if is_outside(place) or _ADDRESS.match(place):
+                self._scan.found(OUTSIDE_FILE, f"<{name} {place}>")
+            self._examine_range(attributes)
+
+    def _examine_range(self, attributes: dict[str, str]) -> None:
+        """Where in the file of weights a constant lies."""
+        numbers = [attributes[key] for key in ("offset", "size") if key in attributes]
+        sound = len(numbers) == 2 and all(number.isdecimal() and len(number) < 40 for number in numbers)
+        if sound and sum(map(int, numbers)) > IMPOSSIBLE_BYTES:
+            self._scan.found(IMPOSSIBLE_SIZE, " + ".join(numbers))
+
+    def instruction(self, target: str, data: str) -> None:
+        """A processing instruction: style sheets, and code of other languages."""
+        if target == "xml-stylesheet" and _ADDRESS_WITHIN.search(data):
+            self._scan.found(STYLESHEET, data[:200])
+        elif target.lower() in {"php", "eval", "xml-script"}:
+            self._scan.found(RUNS, f"<?{target}")
 
     def end(self, _name: str) -> None:
         """An element ends."""
@@ -143,6 +256,7 @@ def _read(source: Source, scan: Scan) -> None:
     parser.StartElementHandler = document.start
     parser.EndElementHandler = document.end
     parser.StartDoctypeDeclHandler = document.doctype
+    parser.ProcessingInstructionHandler = document.instruction
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
     parser.EntityDeclHandler = document.entity
     try:

@@ -22,11 +22,11 @@ from typing import Any, NoReturn
 
 from allmende.scan.budget import Limits
 from allmende.scan.findings import Finding
-from allmende.scan.isolation.seccomp import confine
 from allmende.scan.isolation.wire import receive, send
 from allmende.scan.rule_set import RULE_SET, scan_source, warm_up
 from allmende.scan.source import Source
 from allmende.scan.verdicts import FileReport
+from allmende.seccomp import confine
 
 __all__ = ["main"]
 

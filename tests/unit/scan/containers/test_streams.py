@@ -68,7 +68,6 @@ class TestEveryPacker:
     [
         b"7z\xbc\xaf\x27\x1c",
         b"Rar!\x1a\x07\x00",
-        b"\x28\xb5\x2f\xfd",
         b"\x5a\x2a\x4d\x18",
         b"070701" + b"0" * 104,
     ],

@@ -15,7 +15,7 @@ from tests.attack.corpus.tensors import cases, described, gguf, safetensors, ten
 
 CASES = list(cases())
 MUTATIONS = 300
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 
 
 def report_of(data: bytes, name: str = "model.safetensors") -> FileReport:
