@@ -1,14 +1,17 @@
 """The transparency log against its bounds: appending in batches, and making and checking proofs.
 
-In memory, without a database and without a disk: what the mathematics costs. Times are processor time of one
-thread, since the machines are shared.
+First in memory, without a database and without a disk: what the mathematics costs. Then the log of a hub,
+from acts in the outbox to a signed checkpoint. Times are processor time of one thread, since the machines are
+shared.
 """
 
 import random
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 
+from allmende.flows import Services, open_services, run_log
 from allmende.merkle import (
     EMPTY_ROOT,
     TiledTree,
@@ -21,6 +24,9 @@ from allmende.merkle import (
     open_tile,
     verify_inclusion,
 )
+from allmende.registry import authenticate, create_account, create_repo, issue_token
+from allmende.settings import Settings
+from allmende.storage import migrate
 from bench.findings import Finding
 from bench.place import Place
 
@@ -31,6 +37,9 @@ _BATCHES = (1, 100, 1_000)
 _BATCH_ENTRIES = {1: 2_000, 100: 50_000, 1_000: _ENTRIES}
 _PROOFS = 5_000
 _COLD_PROOFS = 500
+_ACTS = 5_000
+_HUB_PROOFS = 100
+_SECRET = "of the bench"
 
 
 class _Log:
@@ -56,8 +65,8 @@ class _Log:
         return [b"%0400d" % at for at in range(begin, end)]
 
 
-def measure_log(_place: Place, rounds: int) -> list[Finding]:
-    """All of it; needs nothing."""
+def measure_log(place: Place, rounds: int) -> list[Finding]:
+    """All of it."""
     appended = {batch: [_appending(batch) for _ in range(rounds)] for batch in _BATCHES}
     log = _Log()
     log.append(_ENTRIES)
@@ -75,7 +84,48 @@ def measure_log(_place: Place, rounds: int) -> list[Finding]:
             for batch, rates in appended.items()
         ),
         *_proofs(log, rounds),
+        *_of_a_hub(place.folder / "log", rounds),
     ]
+
+
+def _of_a_hub(data: Path, rounds: int) -> list[Finding]:
+    """Acts about a public repo become entries, statements, tiles and a checkpoint; then proofs of them."""
+    services = open_services(Settings(data=data, workers=0))
+    migrate(services.database)
+    with services.database.write() as uow:
+        issue_token(uow, create_account(uow, "owner", "user"), "t", "write", secret=_SECRET)
+        repo = create_repo(uow, services.queue, authenticate(uow, _SECRET), "model", "owner", "model")
+    run_log(services)
+    rates, walls, proving = [], [], []
+    for number in range(rounds):
+        with services.database.write() as uow:
+            for act in range(_ACTS):
+                digest = f"{number * _ACTS + act:064x}"
+                told = {"commit": digest[:40], "status": "safe", "digest": digest, "envelope": digest}
+                uow.emit("scan.verdict", told, repo_id=repo.id)
+        began = time.monotonic()
+        rates.append(_ACTS / _cpu(run_log, services))
+        walls.append(_ACTS / (time.monotonic() - began))
+        proving.append(_cpu(_prove_hub, services, _ACTS * number) / _HUB_PROOFS)
+    services.close()
+    appended = f"acts of a hub, {_ACTS:,} that wait, to entries, tiles and a checkpoint"
+    return [
+        Finding(
+            "log_hub_appends",
+            appended,
+            median(rates),
+            "/s",
+            5_000,
+            "at least",
+            {"rates": rates, "wall": walls},
+        ),
+        Finding("log_hub_proof", "one proof of a hub's entry", 1000 * median(proving), "ms", 2),
+    ]
+
+
+def _prove_hub(services: Services, begin: int) -> None:
+    for number in range(begin, begin + _ACTS, _ACTS // _HUB_PROOFS):
+        services.log.prove(number)
 
 
 def _appending(batch: int) -> float:

@@ -56,6 +56,7 @@ def measure_pages(place: Place, rounds: int) -> list[Finding]:
         found = _timed(client, searches)
         models = _timed(client, [f"/{chance.choice(names)}" for _ in range(asked)])
         lists = _timed(client, ["/models"] * rounds)
+        commons = _asked(client, "/glance")
     details = {"repos": REPOS, "asked": asked}
     return [
         Finding(
@@ -77,6 +78,14 @@ def measure_pages(place: Place, rounds: int) -> list[Finding]:
         Finding(
             "models_page", f"List of {REPOS:,} models, p50", 1000 * median(lists), "ms", 50.0, details=details
         ),
+        Finding(
+            "commons_page",
+            f"The commons of {REPOS:,} models, first view",
+            1000 * commons,
+            "ms",
+            500.0,
+            details={"repos": REPOS, "views": 1},
+        ),
     ]
 
 
@@ -87,14 +96,17 @@ def _search_address(chance: random.Random, words: list[str]) -> str:
 
 
 def _timed(client: TestClient, addresses: list[str]) -> list[float]:
-    seconds = []
-    for address in addresses[:_WARM] + addresses:
-        began = time.perf_counter()
-        answer = client.get(address)
-        seconds.append(time.perf_counter() - began)
-        if not answer.is_success:
-            raise BenchFailed(f"{address} answers {answer.status_code}")
-    return seconds[_WARM:]
+    return [_asked(client, address) for address in addresses[:_WARM] + addresses][_WARM:]
+
+
+def _asked(client: TestClient, address: str) -> float:
+    """Seconds of one answer."""
+    began = time.perf_counter()
+    answer = client.get(address)
+    took = time.perf_counter() - began
+    if not answer.is_success:
+        raise BenchFailed(f"{address} answers {answer.status_code}")
+    return took
 
 
 @contextmanager

@@ -1,10 +1,14 @@
 """`allmende push`: what the hub lacks goes there, and of a fine-tune whose base it has only what is new."""
 
 import hashlib
+import http.client
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -129,6 +133,103 @@ def test_a_base_that_is_hidden_is_no_base(own_hub: RunningHub, client_of: Client
     assert said["sent_bytes"] >= len(tuned)
     (folder / "model.safetensors").write_bytes(tuned[:-8] + b"another.")
     assert "not found" in pushed(client, str(folder), mine, "--base", hidden, code=3)
+
+
+@contextmanager
+def without_deltas(hub: RunningHub) -> Iterator[tuple[str, list[str]]]:
+    """The hub as one of before there were deltas: of the transfers that a client offers it knows `basic`.
+
+    Gives its address, and the paths of what is sent there.
+    """
+    behind, sent = hub.url.removeprefix("http://"), list[str]()
+
+    class Door(BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.path.endswith("/info/lfs/objects/batch"):
+                body = json.dumps({**json.loads(body), "transfers": ["basic"]}).encode()
+            if self.command == "PUT":
+                sent.append(self.path)
+            headers = dict(self.headers.items()) | {"Content-Length": str(len(body))}
+            connection = http.client.HTTPConnection(behind, timeout=60)
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in {"connection", "content-length", "transfer-encoding"}:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            connection.close()
+
+        def do_GET(self) -> None:
+            self.pass_on()
+
+        def do_POST(self) -> None:
+            self.pass_on()
+
+        def do_PUT(self) -> None:
+            self.pass_on()
+
+        def log_message(self, *_said: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", sent
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def test_a_hub_that_knows_no_deltas_gets_files_as_they_are(
+    own_hub: RunningHub, published: tuple[str, bytes, bytes], client_of: ClientOf, tmp_path: Path
+) -> None:
+    _, base, tuned = published
+    tuned = tuned[:-8] + b"as it is"
+    here, folder = folder_of(tmp_path / "base", base), folder_of(tmp_path / "tuned", tuned)
+    mine = f"bob/tuned-{uuid4().hex[:8]}"
+    with without_deltas(own_hub) as (address, sent):
+        client = client_of("bob", endpoint=address)
+        command = [sys.executable, "-m", "allmende", "push", str(folder), mine, "--create"]
+        environ = {key: value for key, value in client.environment.items() if key != "PYTHONPATH"}
+        done = subprocess.run(
+            [*command, "--base", str(here)],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=True,
+        )
+        assert done.stderr.count("This hub takes no deltas: what it lacked went as it is.") == 1
+        assert len(sent) == 1
+        assert "/deltas/" not in sent[0]
+    pulled(client_of("alice", endpoint=own_hub.url), mine, "--into", str(tmp_path / "came"))
+    assert (tmp_path / "came" / "model.safetensors").read_bytes() == tuned
+
+
+def test_a_base_that_the_hub_has_packed_is_as_good(
+    own_hub: RunningHub, published: tuple[str, bytes, bytes], client_of: ClientOf, tmp_path: Path
+) -> None:
+    _, base, tuned = published
+    tuned = tuned[:-8] + b"on packs"
+    for _ in range(30):
+        if json.loads(own_hub.command("admin", "pack", "now", "--wait", "--json"))["packed_bytes"] >= len(
+            base
+        ):
+            break
+    here, folder = folder_of(tmp_path / "base", base), folder_of(tmp_path / "tuned", tuned)
+    client = client_of("bob", endpoint=own_hub.url)
+    mine = f"bob/tuned-{uuid4().hex[:8]}"
+    said = pushed(client, str(folder), mine, "--create", "--base", str(here))
+    assert said["delta_bytes"] == len(tuned)
+    assert said["sent_bytes"] < 0.15 * len(tuned), said
+    pulled(client, mine, "--into", str(tmp_path / "came"))
+    assert (tmp_path / "came" / "model.safetensors").read_bytes() == tuned
 
 
 def test_large_files_go_in_parts_and_a_token_is_needed(

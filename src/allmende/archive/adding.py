@@ -1,8 +1,6 @@
 """Adding a file to a store: its bytes as what is new in them, under a name, all at once or not at all."""
 
 import hashlib
-import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +15,11 @@ from allmende.archive.shelf import ArchiveShelf
 from allmende.archive.verifying import READ_BYTES
 from allmende.clock import Clock, iso, system_clock
 from allmende.codecs import DamagedObject
-from allmende.errors import BadRequest, Conflict
+from allmende.errors import Conflict
 from allmende.formats import JsonObject
 from allmende.ids import Sha256
 from allmende.packing import build
-from allmende.weights import BytesMissing
+from allmende.weights import BytesMissing, ReadFile
 
 __all__ = ["Added", "ContentChanged", "add_file"]
 
@@ -60,34 +58,6 @@ class Added:
         }
 
 
-class _ReadFile:
-    """A file as a place of weights, read and not mapped: one that shrinks meanwhile ends in an error."""
-
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        found = os.fstat(self._descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise BadRequest(f"{path} is no ordinary file, and only those are stored.")
-        self.size_bytes = found.st_size
-
-    def __del__(self) -> None:
-        # Where opening failed there is nothing to close.
-        if hasattr(self, "_descriptor"):
-            os.close(self._descriptor)
-
-    def read_at(self, start: int, count: int) -> memoryview:
-        """See Place."""
-        found = os.pread(self._descriptor, count, start) if start >= 0 else b""
-        while len(found) < count and (
-            more := os.pread(self._descriptor, count - len(found), start + len(found))
-        ):
-            found += more
-        if len(found) != count:
-            raise BytesMissing(f"{self.name} was to give {count} bytes at {start}, and gave {len(found)}.")
-        return memoryview(found)
-
-
 def add_file(
     archive: Archive,
     path: Path,
@@ -104,7 +74,7 @@ def add_file(
     (entries or folders of them), and what the store finds itself. Raises NameTaken, EntryMissing for a base,
     ContentChanged when the file is written to meanwhile, StoreInUse, StorageFull.
     """
-    place = _ReadFile(path)
+    place = ReadFile(path.name, path)
     try:
         return _add(archive, place, name, bases, replace=replace, tell=tell, at=iso(clock()))
     except BytesMissing as error:
@@ -113,7 +83,7 @@ def add_file(
 
 def _add(
     archive: Archive,
-    place: _ReadFile,
+    place: ReadFile,
     name: EntryName,
     bases: Sequence[EntryName],
     *,
@@ -175,7 +145,7 @@ class _Naming:
 
 
 def _build(
-    archive: Archive, place: _ReadFile, naming: _Naming, bases: Sequence[EntryName], tell: Tell
+    archive: Archive, place: ReadFile, naming: _Naming, bases: Sequence[EntryName], tell: Tell
 ) -> None:
     tried: list[Sha256] = []
     if place.size_bytes >= _LEAST_FOR_BASES:
@@ -199,7 +169,7 @@ def _build(
     progress(place.size_bytes)
 
 
-def _hash(place: _ReadFile) -> Sha256:
+def _hash(place: ReadFile) -> Sha256:
     hashed = hashlib.sha256()
     for start in range(0, place.size_bytes, READ_BYTES):
         hashed.update(place.read_at(start, min(READ_BYTES, place.size_bytes - start)))

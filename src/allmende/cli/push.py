@@ -101,3 +101,5 @@ def push(
         f"over the network ({size_text(pushed.present_bytes)} were there, {size_text(pushed.delta_bytes)} "
         "went as what is new)."
     )
+    if pushed.knows_deltas is False:
+        note("This hub takes no deltas: what it lacked went as it is.")

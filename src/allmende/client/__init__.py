@@ -31,6 +31,7 @@ from allmende.client.pulling import Pulled, pull, wanted_files
 from allmende.client.push_bases import LocalBase, card_bases, find_bases
 from allmende.client.pushing import Pushed, files_to_push, push
 from allmende.client.rebuilding import Savings
+from allmende.client.small_files import read_small_files
 from allmende.client.token import known_endpoint, known_token
 
 __all__ = [
@@ -88,5 +89,6 @@ __all__ = [
     "pull",
     "push",
     "read_bounded",
+    "read_small_files",
     "wanted_files",
 ]

@@ -19,7 +19,7 @@ from allmende.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from allmende.formats import Malformed, parse_card
 from allmende.ids import Sha256
 from allmende.packing import has_tensors
-from allmende.weights import MappedFile
+from allmende.weights import ReadFile
 
 __all__ = ["LocalBase", "card_bases", "find_bases", "sha256_of"]
 
@@ -107,7 +107,7 @@ def _of_repo(hub: Connection, named: str, local: LocalFiles) -> list[LocalBase]:
 def _in_folder(folder: Path, stop: threading.Event) -> Iterator[LocalBase]:
     paths = [folder] if folder.is_file() else sorted(one for one in folder.rglob("*") if one.is_file())
     for path in paths:
-        if path.stat().st_size >= _LEAST_BYTES and has_tensors(MappedFile(path.name, path)):
+        if path.stat().st_size >= _LEAST_BYTES and has_tensors(ReadFile(path.name, path)):
             yield LocalBase(path, sha256_of(path, stop))
 
 

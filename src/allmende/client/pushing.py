@@ -26,7 +26,7 @@ from allmende.codecs import DamagedObject, PredictionImpossible
 from allmende.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
 from allmende.ids import Sha256
 from allmende.packing import DELTA_TRANSFER, DeltaBuilder, DeltaDoesNotPay, has_tensors
-from allmende.weights import MappedFile
+from allmende.weights import ReadFile
 
 __all__ = ["Pushed", "files_to_push", "push"]
 
@@ -56,6 +56,8 @@ class Pushed:
     """Of files that went as they are."""
     sent_bytes: int = 0
     """Over the network, of all files."""
+    knows_deltas: bool | None = None
+    """Whether the hub knows what a delta is; None where there was no reason to ask."""
 
 
 def files_to_push(
@@ -193,9 +195,11 @@ def _send(
     left = [file for sha256, file in wanted.items() if sha256 not in known]
     models = [file for file in left if _is_model(file)]
     running: list[Future[None]] = []
-    if models and _takes_deltas(pushing, models[0]):
+    if models:
+        pushing.pushed.knows_deltas = _takes_deltas(pushing, models[0])
+    if pushing.pushed.knows_deltas:
         for base in bases(pushing.stop):
-            pushing.builder.add_base(MappedFile(base.path.name, base.path), base.sha256)
+            pushing.builder.add_base(ReadFile(base.path.name, base.path), base.sha256)
         _send_models(pushing, models, running)
     else:
         models = []
@@ -214,7 +218,7 @@ def _send_models(pushing: _Pushing, models: Sequence[LargeFile], running: list[F
         if alike[file.path.name]:
             if not sent:
                 _send_plain(pushing, file)
-            pushing.builder.add_base(MappedFile(file.path.name, file.path), file.sha256)
+            pushing.builder.add_base(ReadFile(file.path.name, file.path), file.sha256)
         elif not sent:
             running.append(pushing.pool.submit(_send_plain, pushing, file))
 
@@ -233,7 +237,7 @@ def _send_delta(pushing: _Pushing, file: LargeFile) -> bool:
     with tempfile.TemporaryFile() as temporary:
         delta = cast(BinaryIO, temporary)
         try:
-            pushing.builder.build(MappedFile(file.path.name, file.path), delta, told)
+            pushing.builder.build(ReadFile(file.path.name, file.path), delta, told)
             contents = [(file.sha256, file.size_bytes)]
             link = ask_links(pushing.hub, pushing.repo, contents, (DELTA_TRANSFER, "basic"))[file.sha256]
             if link is not None and not link.takes_delta:
@@ -266,15 +270,18 @@ def _send_plain(pushing: _Pushing, file: LargeFile) -> None:
         pushing.pushed.plain_bytes += file.size_bytes
 
 
-def _takes_deltas(pushing: _Pushing, file: LargeFile) -> bool:
-    """Whether the hub knows what a delta is: it says so where it is asked for a link."""
+def _takes_deltas(pushing: _Pushing, file: LargeFile) -> bool | None:
+    """Whether the hub knows what a delta is: it says so where it is asked for a link.
+
+    None where it gives none, because the content has just come there.
+    """
     contents = [(file.sha256, file.size_bytes)]
     link = ask_links(pushing.hub, pushing.repo, contents, (DELTA_TRANSFER, "basic"))[file.sha256]
-    return link is not None and link.takes_delta
+    return None if link is None else link.takes_delta
 
 
 def _is_model(file: LargeFile) -> bool:
-    return file.size_bytes >= _LEAST_DELTA_BYTES and has_tensors(MappedFile(file.path.name, file.path))
+    return file.size_bytes >= _LEAST_DELTA_BYTES and has_tensors(ReadFile(file.path.name, file.path))
 
 
 # --- files -------------------------------------------------------------------------------------------------

@@ -152,6 +152,30 @@ ALWAYS_INLINE unsigned token_of(uint64_t z) {
     return ((unsigned)z & exact) | (told & ~exact);
 }
 
+/* The same for words of at most 2 bytes, without a branch or a count of bits: compilers make vectors of it. As a
+ * float, which is exact, a number shows its length and its second bit. */
+ALWAYS_INLINE uint32_t token_of_short(uint32_t z) {
+    float number = (float)(int32_t)z;
+    uint32_t bits, exact = 0 - (uint32_t)(z < EXACT_TOKENS);
+    memcpy(&bits, &number, 4);
+    bits = EXACT_TOKENS + ((bits >> 22) - 2 * (126 + 5)) * 2 + (z & 1);
+    return (z & exact) | (bits & ~exact);
+}
+
+/* Whether eight tokens stand for themselves: most do where a prediction is good. */
+ALWAYS_INLINE int eight_exact(const uint8_t *tokens) {
+    uint64_t eight;
+    memcpy(&eight, tokens, 8);
+    return !(eight & 0xf0f0f0f0f0f0f0f0u);
+}
+
+/* Whether most of a run's tokens do, in eights: else it is not worth to look for them. */
+ALWAYS_INLINE int mostly_exact(const uint8_t *tokens, size_t count) {
+    size_t exact = 0;
+    for (size_t i = 0; i + 8 <= count; i += 8) exact += (size_t)eight_exact(tokens + i);
+    return exact * 16 > count;
+}
+
 static unsigned raw_bits_of(unsigned token) { return token < EXACT_TOKENS ? 0 : 2 + ((token - EXACT_TOKENS) >> 2); }
 
 static uint64_t first_of(unsigned token) {
@@ -420,15 +444,26 @@ ALWAYS_INLINE uint64_t words_from(const uint8_t *tokens, const uint8_t *raw, siz
         size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
         const uint8_t *from = predicted + start * bytes;
         uint8_t *into = out + start * bytes;
-        for (size_t i = 0; i < some; i++) {
-            unsigned t = tokens[start + i];
-            uint64_t n = of[t].length, z = of[t].first | bits_at(raw, raw_size, position, of[t].mask) << 1;
-            if (bytes == 8 && n > 32)
-                z |= bits_at(raw, raw_size, position + 32, ((uint64_t)1 << (n - 32)) - 1) << 33;
-            if (bytes == 8) folded.wide[i] = z;
-            else folded.narrow[i] = (uint32_t)z;
-            position += n;
-        }
+#define UNFOLD(i)                                                                                        \
+    do {                                                                                                 \
+        unsigned t = tokens[start + (i)];                                                                \
+        uint64_t n = of[t].length, z = of[t].first | bits_at(raw, raw_size, position, of[t].mask) << 1;  \
+        if (bytes == 8 && n > 32)                                                                        \
+            z |= bits_at(raw, raw_size, position + 32, ((uint64_t)1 << (n - 32)) - 1) << 33;             \
+        if (bytes == 8) folded.wide[i] = z;                                                              \
+        else folded.narrow[i] = (uint32_t)z;                                                             \
+        position += n;                                                                                   \
+    } while (0)
+        size_t i = 0;
+        if (bytes == 2 && mostly_exact(tokens + start, some))
+            for (; i + 8 <= some; i += 8) {
+                if (eight_exact(tokens + start + i))
+                    for (unsigned j = 0; j < 8; j++) folded.narrow[i + j] = tokens[start + i + j];
+                else
+                    for (unsigned j = 0; j < 8; j++) UNFOLD(i + j);
+            }
+        for (; i < some; i++) UNFOLD(i);
+#undef UNFOLD
         for (size_t i = 0; i < some; i++) {
             uint64_t p = load_word(from + i * bytes, bytes);
             if (bytes == 8) store_word(into + i * bytes, bytes, restored(folded.wide[i], p, bytes, is_float));
@@ -584,30 +619,77 @@ ALWAYS_INLINE void pack_words(const uint8_t *tokens, const uint8_t *plain, const
     for (size_t start = 0; start < count; start += RUN_WORDS) {
         size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
         fold(plain + start * bytes, predicted + start * bytes, some, &folded, bytes, is_float);
-        for (size_t i = 0; i < some; i++) {
-            unsigned n = length[tokens[start + i]];
-            uint64_t z = (bytes == 8 ? folded.wide[i] : folded.narrow[i]) >> 1;
-            for (;;) {
-                unsigned taken = bytes == 8 && n > 32 ? 32 : n;
-                window |= (z & (((uint64_t)1 << taken) - 1)) << filled;
-                filled += taken;
-                store_word(out, 8, window);
-                out += filled >> 3;
-                window >>= filled & 56;
-                filled &= 7;
-                if (bytes < 8 || (n -= taken) == 0) break;
-                z >>= taken;
-            }
-        }
+#define PACK_WORD(i)                                                                                     \
+    do {                                                                                                 \
+        unsigned n = length[tokens[start + (i)]];                                                        \
+        uint64_t z = (bytes == 8 ? folded.wide[i] : folded.narrow[i]) >> 1;                              \
+        for (;;) {                                                                                       \
+            unsigned taken = bytes == 8 && n > 32 ? 32 : n;                                              \
+            window |= (z & (((uint64_t)1 << taken) - 1)) << filled;                                      \
+            filled += taken;                                                                             \
+            store_word(out, 8, window);                                                                  \
+            out += filled >> 3;                                                                          \
+            window >>= filled & 56;                                                                      \
+            filled &= 7;                                                                                 \
+            if (bytes < 8 || (n -= taken) == 0) break;                                                   \
+            z >>= taken;                                                                                 \
+        }                                                                                                \
+    } while (0)
+        size_t i = 0;
+        if (bytes == 2 && mostly_exact(tokens + start, some))
+            for (; i + 8 <= some; i += 8)
+                if (!eight_exact(tokens + start + i))
+                    for (unsigned j = 0; j < 8; j++) PACK_WORD(i + j);
+        for (; i < some; i++) PACK_WORD(i);
+#undef PACK_WORD
     }
 }
 
-/* Counts tokens by key, and keeps them. */
+#define SHORT_PLACES (256 * 64) /* keys times tokens, of words of at most 2 bytes */
+
+/* Counts tokens by key, and keeps them. Of short words every second one is counted apart: where the same comes again
+ * and again, a counter would wait for itself. */
+ALWAYS_INLINE void analyse_short(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
+                                 uint8_t *restrict tokens, uint32_t *restrict counts, unsigned bytes,
+                                 unsigned is_float) {
+    const uint32_t kinds = token_count(bytes), shift = words->key_shift, mask = words->key_mask;
+    const size_t places = (size_t)(mask + 1) * kinds;
+    uint16_t apart[SHORT_PLACES], place[RUN_WORDS];
+    folded_t folded;
+    memset(apart, 0, places * sizeof *apart);
+    for (size_t start = 0; start < count; start += RUN_WORDS) {
+        size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS, i = 0;
+        const uint8_t *from = predicted + start * bytes;
+        fold(plain + start * bytes, from, some, &folded, bytes, is_float);
+        for (i = 0; i < some; i++) {
+            uint32_t token = token_of_short(folded.narrow[i]);
+            uint32_t key = (uint32_t)load_word(from + i * bytes, bytes) >> shift & mask;
+            tokens[start + i] = (uint8_t)token;
+            place[i] = (uint16_t)(key * kinds + token);
+        }
+        for (i = 0; i + 2 <= some; i += 2) {
+            counts[place[i]]++;
+            apart[place[i + 1]]++;
+        }
+        if (i < some) counts[place[i]]++;
+        /* 2^15 words at most were counted apart since then. */
+        if ((start / RUN_WORDS & 127) == 127 || start + some == count)
+            for (size_t p = 0; p < places; p++) {
+                counts[p] += apart[p];
+                apart[p] = 0;
+            }
+    }
+}
+
 ALWAYS_INLINE void analyse_words(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
                                  uint8_t *restrict tokens, uint32_t *restrict counts, unsigned bytes,
                                  unsigned is_float) {
     const unsigned kinds = token_count(bytes), shift = words->key_shift, mask = words->key_mask;
     folded_t folded;
+    if (bytes <= 2) {
+        analyse_short(plain, predicted, words, count, tokens, counts, bytes, is_float);
+        return;
+    }
     for (size_t start = 0; start < count; start += RUN_WORDS) {
         size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
         const uint8_t *from = predicted + start * bytes;

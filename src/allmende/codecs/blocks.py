@@ -5,6 +5,7 @@ words' type, the number of bytes and, for the forms that say so, the predicted b
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -32,13 +33,19 @@ from allmende.codecs.rans_tokens import (
 )
 from allmende.codecs.word_types import WORD_TYPES, WordType
 
-__all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "decode_block", "encode_block"]
+__all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "Habit", "decode_block", "encode_block", "is_same"]
 
 MAX_BLOCK_WORDS = 1 << 20
 _SAMPLES, _SAMPLE_WORDS = 4, 1024
 _FLAT = {words.size_bytes: words for words in WORD_TYPES if not words.is_float}
+_PROBE_BYTES = 256
+"""Blocks that differ mostly do so here."""
 _NEAR_ENOUGH = 1.1
 """An estimate from a sample may be wrong by this factor; what is nearer to the best is made whole."""
+_FAR_AHEAD = 1.3
+"""A form that is so many times shorter than all others is taken for the next blocks of an object too,"""
+_UNTRIED_BLOCKS = 7
+"""this many, while they are not so many times longer or shorter than that one."""
 
 
 class BlockCodec(IntEnum):
@@ -68,15 +75,44 @@ class Effort(IntEnum):
     """Every form is made; about three times slower."""
 
 
+@dataclass(slots=True)
+class Habit:
+    """What trials of the blocks before have shown, for the blocks of one object in their order."""
+
+    share: float = 0.0
+    """What RESIDUAL took of the last block that was tried."""
+    untried: int = 0
+    """For how many blocks more it is taken without a trial."""
+
+    def tried(self, expected: dict[BlockCodec, int], size_bytes: int) -> None:
+        """The forms of a block were estimated so."""
+        residual = expected.get(BlockCodec.RESIDUAL, size_bytes)
+        others = [size for codec, size in expected.items() if codec != BlockCodec.RESIDUAL]
+        self.share = residual / size_bytes
+        self.untried = _UNTRIED_BLOCKS if residual * _FAR_AHEAD <= min(*others, size_bytes) else 0
+
+    def holds(self, residual: int, size_bytes: int) -> bool:
+        """Whether RESIDUAL, which takes so many bytes of a block, needs no trial; asked once a block."""
+        self.untried -= 1
+        return self.share / _FAR_AHEAD <= residual / size_bytes <= self.share * _FAR_AHEAD
+
+
 def encode_block(
-    plain: memoryview, words: WordType, predicted: memoryview | None, effort: Effort = Effort.QUICK
+    plain: memoryview,
+    words: WordType,
+    predicted: memoryview | None,
+    effort: Effort = Effort.QUICK,
+    habit: Habit | None = None,
 ) -> tuple[BlockCodec, bytes]:
-    """The form and payload of a block of whole words, never longer than the block itself."""
+    """The form and payload of a block of whole words, never longer than the block itself.
+
+    With a `habit`, forms are not tried for every block of an object where one is far ahead of the others.
+    """
     _check_sizes(len(plain), words, predicted)
     if _is_equal(plain, predicted):
         return BlockCodec.EQUAL, b""
     best, payload = BlockCodec.RAW, None
-    for codec, encode in _promising(plain, words, predicted, effort):
+    for codec, encode in _promising(plain, words, predicted, effort, habit or Habit()):
         made = encode()
         if len(made) < (len(plain) if payload is None else len(payload)):
             best, payload = codec, made
@@ -104,9 +140,19 @@ def _check_sizes(size_bytes: int, words: WordType, predicted: memoryview | None)
 def _is_equal(plain: memoryview, predicted: memoryview | None) -> bool:
     if predicted is None:
         return not np.frombuffer(plain, dtype=np.uint8).any()
-    return bool(
-        np.array_equal(np.frombuffer(plain, dtype=np.uint8), np.frombuffer(predicted, dtype=np.uint8))
-    )
+    return is_same(plain, predicted)
+
+
+def is_same(one: memoryview, other: memoryview) -> bool:
+    """Whether two runs of bytes are equal.
+
+    Views are compared byte by byte as numbers of Python, so it is done by arrays, eight bytes at a time.
+    """
+    whole = len(one) - len(one) % 8
+    if len(one) != len(other) or one[:_PROBE_BYTES] != other[:_PROBE_BYTES]:
+        return False
+    left, right = np.frombuffer(one[:whole], np.uint64), np.frombuffer(other[:whole], np.uint64)
+    return one[whole:] == other[whole:] and bool((left == right).all())
 
 
 # --- which forms are tried ---------------------------------------------------------------------------
@@ -115,7 +161,7 @@ _Form = tuple[BlockCodec, Callable[[], bytes]]
 
 
 def _promising(
-    plain: memoryview, words: WordType, predicted: memoryview | None, effort: Effort
+    plain: memoryview, words: WordType, predicted: memoryview | None, effort: Effort, habit: Habit
 ) -> list[_Form]:
     """The forms that are worth making whole: those that a sample shows to be near the best."""
     forms = _Forms(plain, words, predicted)
@@ -131,9 +177,12 @@ def _promising(
         }
     if effort == Effort.THOROUGH or len(plain) <= 2 * _SAMPLES * _SAMPLE_WORDS * words.size_bytes:
         return list(made.items())
+    if predicted is not None and habit.untried and habit.holds(forms.analysed()[2], len(plain)):
+        return [(BlockCodec.RESIDUAL, forms.residual)]
     expected = forms.expected(
         _sampled(plain, words), None if predicted is None else _sampled(predicted, words)
     )
+    habit.tried(expected, len(plain))
     near = min(*expected.values(), len(plain)) * _NEAR_ENOUGH
     return [(codec, made[codec]) for codec, size in expected.items() if size <= near and size < len(plain)]
 

@@ -84,8 +84,9 @@ def _with_largest(proposal: Proposal, resolve: Resolve) -> tuple[Step, ...]:
     for values in _numbers(proposal.sources, before, resolve):
         largest = np.maximum(largest, np.abs(values).max(initial=0))
     scale = scale_of(largest, proposal.output, inverse=last == Arithmetic("mul"))
-    if not isinstance(guess, Number) or abs(scale - guess.value) > _SCALES_APART * guess.value:
-        # The scale was not made of the largest value; what fits the sample is as near as one comes.
+    if not (isinstance(guess, Number) and abs(scale - guess.value) <= _SCALES_APART * guess.value):
+        # The scale was not made of the largest value, which may be no number at all; what fits the sample is
+        # as near as one comes.
         return proposal.steps
     return (*before, Number(scale), last)
 

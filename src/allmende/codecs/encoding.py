@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from blake3 import blake3
 
-from allmende.codecs.blocks import Effort, decode_block, encode_block
+from allmende.codecs.blocks import Effort, Habit, decode_block, encode_block, is_same
 from allmende.codecs.encoding_head import BLOCK_WORDS, BlockRow, block_check, write_head
 from allmende.codecs.errors import DamagedObject, MalformedEncoding, PredictionImpossible
 from allmende.codecs.objects import MAX_OBJECT_BYTES, ObjectId, Plain, Resolve
@@ -61,11 +60,11 @@ def write_encoding(
             f"{predictor.size_bytes} bytes are predicted for an object of {plain.size_bytes}."
         )
     name, rows, payloads = blake3(), list[BlockRow](), list[bytes]()
-    block_bytes = BLOCK_WORDS * words.size_bytes
+    block_bytes, habit = BLOCK_WORDS * words.size_bytes, Habit()
     for start in range(0, plain.size_bytes, block_bytes):
         block = plain.read_at(start, min(block_bytes, plain.size_bytes - start))
         guessed = None if predictor is None else predictor.read_at(start, len(block))
-        codec, payload = _encoded(block, words, guessed, effort)
+        codec, payload = _encoded(block, words, guessed, effort, habit)
         name.update(block)
         rows.append(BlockRow(codec, len(payload), block_check(codec, block, payload)))
         payloads.append(payload)
@@ -76,12 +75,11 @@ def write_encoding(
 
 
 def _encoded(
-    block: memoryview, words: WordType, guessed: memoryview | None, effort: Effort
+    block: memoryview, words: WordType, guessed: memoryview | None, effort: Effort, habit: Habit
 ) -> tuple[int, bytes]:
     """A block's form and payload, which have been decoded again."""
-    codec, payload = encode_block(block, words, guessed, effort)
+    codec, payload = encode_block(block, words, guessed, effort, habit)
     decoded = decode_block(codec, memoryview(payload), len(block), words, guessed)
-    # As arrays: views are compared byte by byte as numbers of Python.
-    if not np.array_equal(np.frombuffer(decoded, np.uint8), np.frombuffer(block, np.uint8)):
+    if not is_same(decoded, block):
         raise DamagedObject("A block did not come back from its encoding as it was.")
     return codec, payload

@@ -19,6 +19,11 @@ SCALE_BITS = 11
 SCALE = 1 << SCALE_BITS
 MAX_CONTEXTS = 16
 _MOST_GROUPS = 64
+_BYTES_OF = [
+    bytes([frequency]) if frequency < 128 else bytes([frequency & 127 | 128, frequency >> 7])
+    for frequency in range(SCALE)
+]
+"""How each frequency is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,11 @@ class Tables:
         """The bytes of these tables, as the module says."""
         written = bytearray([len(self.first_keys)])
         written += np.array(self.first_keys[1:], dtype="<u2").tobytes()
-        for row in self.frequencies:
-            written += np.packbits(row > 0, bitorder="little").tobytes()
-            for frequency in row[np.flatnonzero(row)][:-1].tolist():
-                written += (
-                    bytes([frequency]) if frequency < 128 else bytes([frequency & 127 | 128, frequency >> 7])
-                )
+        bitmaps = np.packbits(self.frequencies > 0, axis=1, bitorder="little")
+        for bitmap, row in zip(bitmaps, self.frequencies.tolist(), strict=True):
+            written += bitmap.tobytes()
+            for frequency in [some for some in row if some][:-1]:
+                written += _BYTES_OF[frequency]
         return bytes(written)
 
     def context_of(self, keys: int) -> NDArray[np.uint8]:
@@ -66,17 +70,16 @@ def plan_tables(counts: NDArray[np.uint32]) -> tuple[Tables, int]:
             again = _costs(np.array([rows[i] + rows[i + 1] for i in pairs])).tolist()
             for i, cost in zip(pairs, again, strict=True):
                 joined[i] = cost
-    frequencies = np.stack([_frequencies(row) for row in rows])
-    return Tables((0, *keys[1:]), frequencies), int(sum(costs))
+    return Tables((0, *keys[1:]), _frequencies(np.array(rows))), int(sum(costs))
 
 
 def _groups(counts: NDArray[np.uint32]) -> tuple[list[int], list[NDArray[np.float64]]]:
     """First keys and counts of runs of keys to begin with: rare keys are in one with their neighbours."""
     sums = np.add.reduce(counts, axis=1, dtype=np.int64)
-    firsts = np.flatnonzero(sums)
+    firsts = sums.nonzero()[0]
     totals = np.cumsum(sums[firsts])
     numbers = (totals - 1) * _MOST_GROUPS // totals[-1]
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    starts = np.concatenate(([0], (numbers[1:] != numbers[:-1]).nonzero()[0] + 1))
     return firsts[starts].tolist(), list(np.add.reduceat(counts[firsts].astype(np.float64), starts, axis=0))
 
 
@@ -97,13 +100,18 @@ def _costs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(_entropies(rows) + rows.shape[1] + 10 * used + 16)
 
 
-def _frequencies(row: NDArray[np.float64]) -> NDArray[np.uint32]:
-    """Frequencies that sum to SCALE and are at least 1 for what comes at all."""
-    scaled = np.floor(row * (SCALE / row.sum()) + 0.5).astype(np.int64)
-    scaled[(row > 0) & (scaled == 0)] = 1
-    while missing := SCALE - int(scaled.sum()):
-        largest = int(scaled.argmax())
-        scaled[largest] += max(missing, -(int(scaled[largest]) // 2))
+def _frequencies(rows: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Frequencies of each row that sum to SCALE and are at least 1 for what comes at all."""
+    totals = np.add.reduce(rows, axis=1)
+    scaled = np.floor(rows * (SCALE / totals)[:, None] + 0.5).astype(np.int64)
+    scaled[(rows > 0) & (scaled == 0)] = 1
+    for row, total in zip(scaled, np.add.reduce(scaled, axis=1).tolist(), strict=True):
+        missing = SCALE - total
+        while missing:
+            largest = int(row.argmax())
+            change = max(missing, -(int(row[largest]) // 2))
+            row[largest] += change
+            missing -= change
     return np.asarray(scaled, dtype=np.uint32)
 
 

@@ -10,7 +10,7 @@ import io
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
 from itertools import accumulate
 from threading import RLock
@@ -149,6 +149,43 @@ class _StoredObject:
                 self._reader = None
 
 
+class _Digest:
+    """SHA-256 of parts that stay as they are, taken by another thread while the next part is got."""
+
+    def __init__(self, executor: Executor | None) -> None:
+        self._executor = executor
+        self._hash = hashlib.sha256()
+        self._last: tuple[Future[None], memoryview] | None = None
+        self.size_bytes = 0
+
+    def add(self, part: memoryview) -> None:
+        """The part comes next."""
+        self.size_bytes += len(part)
+        self._settle()
+        if self._executor is None:
+            self._hash.update(part)
+            return
+        try:
+            self._last = self._executor.submit(self._hash.update, part), part
+        except RuntimeError:  # the executor was shut down meanwhile
+            self._hash.update(part)
+
+    def hexdigest(self) -> str:
+        """Of all parts."""
+        self._settle()
+        return self._hash.hexdigest()
+
+    def _settle(self) -> None:
+        """The last part is hashed when this returns: here, if nobody has begun with it."""
+        last, self._last = self._last, None
+        if last is None:
+            return
+        if last[0].cancel():
+            self._hash.update(last[1])
+        else:
+            last[0].result()
+
+
 class RecipeReader(io.RawIOBase):
     """The bytes of a content, decoded where they are read. Not for use by two threads at once.
 
@@ -158,6 +195,9 @@ class RecipeReader(io.RawIOBase):
 
     With `ahead`, what follows is decoded there while something is read, up to `until` (the end if none is
     given): for who reads much at a stretch. It must not be the executor in which this reading itself happens.
+
+    Without `verify` the whole is not held against its SHA-256, only each block against its check: for who
+    does that himself.
     """
 
     def __init__(
@@ -166,6 +206,8 @@ class RecipeReader(io.RawIOBase):
         objects: ObjectOpener,
         ahead: Executor | None = None,
         until: int | None = None,
+        *,
+        verify: bool = True,
     ) -> None:
         super().__init__()
         self._recipe = recipe
@@ -174,8 +216,9 @@ class RecipeReader(io.RawIOBase):
         literals = (0 if isinstance(one, Stretch) else one.size_bytes for one in recipe.segments)
         self._literal_ends = list(accumulate(literals))
         self._at = 0
-        self._digest = hashlib.sha256()
-        self._digested = 0
+        self._verify = verify
+        self._executor = ahead
+        self._digest = _Digest(ahead)
         self._ahead: PartsAhead | None = None
         if ahead is not None:
             end = recipe.size_bytes if until is None else until
@@ -210,8 +253,9 @@ class RecipeReader(io.RawIOBase):
             read = self._read_some if self._ahead is None else self._ahead.read_at
             part = read(self._at + done, len(view) - done)
             view[done : done + len(part)] = part
+            if self._verify:
+                self._add_to_digest(self._at + done, part)
             done += len(part)
-        self._verify(view)
         self._at += done
         return done
 
@@ -240,14 +284,14 @@ class RecipeReader(io.RawIOBase):
         begin = self._literal_ends[number] - segment.size_bytes + skipped
         return memoryview(self._recipe.literals)[begin : begin + count]
 
-    def _verify(self, part: memoryview) -> None:
-        if self._at == 0:
-            self._digest, self._digested = hashlib.sha256(), 0
-        if self._digested != self._at:
+    def _add_to_digest(self, start: int, part: memoryview) -> None:
+        if start == 0:
+            self._digest = _Digest(self._executor)
+        if self._digest.size_bytes != start:
             return
-        self._digest.update(part)
-        self._digested += len(part)
-        if self._digested == self._recipe.size_bytes and self._digest.hexdigest() != self._recipe.sha256:
+        self._digest.add(part)
+        whole = self._digest.size_bytes == self._recipe.size_bytes
+        if whole and self._digest.hexdigest() != self._recipe.sha256:
             raise DamagedObject(f"The bytes of content {self._recipe.sha256} are not what was stored.")
 
 
@@ -269,7 +313,12 @@ def shelf_plain(shelf: Shelf, object_id: ObjectId) -> Plain:
 
 
 def open_recipe(
-    recipe: Recipe, shelf: Shelf, ahead: Executor | None = None, until: int | None = None
+    recipe: Recipe,
+    shelf: Shelf,
+    ahead: Executor | None = None,
+    until: int | None = None,
+    *,
+    verify: bool = True,
 ) -> "RecipeReader":
-    """A reader of a content; raises nothing before it is read. For `ahead` and `until` see there."""
-    return RecipeReader(recipe, ObjectOpener(shelf, shelf.report_damage), ahead, until)
+    """A reader of a content; raises nothing before it is read. For the last three see there."""
+    return RecipeReader(recipe, ObjectOpener(shelf, shelf.report_damage), ahead, until, verify=verify)

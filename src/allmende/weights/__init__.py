@@ -17,7 +17,7 @@ from allmende.weights.names import canonical_names
 from allmende.weights.number_types import number_type
 from allmende.weights.oddities import Oddity, oddities_of
 from allmende.weights.opening import open_model, open_places, read_tensors
-from allmende.weights.places import MappedFile, Place, RangedPlace, StreamPlace
+from allmende.weights.places import MappedFile, Place, RangedPlace, ReadFile, StreamPlace
 from allmende.weights.relations import GRADES, RELATIONS, Edge, Grade, Parent, Relation
 from allmende.weights.sketch import KEY_BYTES, SKETCH_VERSION, Sketch, make_sketch, read_sketch
 from allmende.weights.sketch_index import KIN_AGREEMENT, Near, SketchIndex
@@ -50,6 +50,7 @@ __all__ = [
     "Place",
     "PlainWords",
     "RangedPlace",
+    "ReadFile",
     "Relation",
     "Row",
     "RowsMoved",

@@ -6,14 +6,16 @@ file answers is a view of the map and no copy.
 
 import mmap
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from allmende.errors import BadRequest
 from allmende.weights.errors import BytesMissing
 
-__all__ = ["BytesPlace", "MappedFile", "Place", "RangedPlace", "StreamPlace"]
+__all__ = ["BytesPlace", "MappedFile", "Place", "RangedPlace", "ReadFile", "StreamPlace"]
 
 _BLOCK_BYTES = 64 * 1024
 _KEPT_BLOCKS = 256
@@ -53,6 +55,36 @@ class MappedFile:
     def read_at(self, start: int, count: int) -> memoryview:
         """See Place."""
         return _exactly(self.name, self._view[start : start + count], start, count)
+
+
+class ReadFile:
+    """A local file that is read and not mapped, for who goes through all of it: what was read takes no memory
+    any more, and a file that shrinks meanwhile ends in an error. Several threads may read.
+
+    Opening it raises BadRequest for what is no ordinary file.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self._descriptor = os.open(path, _FLAGS)
+        found = os.fstat(self._descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise BadRequest(f"{path} is no ordinary file, and only those are stored.")
+        self.size_bytes = found.st_size
+
+    def __del__(self) -> None:
+        # Where opening failed there is nothing to close.
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
+
+    def read_at(self, start: int, count: int) -> memoryview:
+        """See Place."""
+        found = os.pread(self._descriptor, count, start) if start >= 0 else b""
+        while len(found) < count and (
+            more := os.pread(self._descriptor, count - len(found), start + len(found))
+        ):
+            found += more
+        return _exactly(self.name, memoryview(found), start, count)
 
 
 class BytesPlace:

@@ -204,3 +204,21 @@ def test_tables_come_back(keys: int, seed: int) -> None:
     assert again.first_keys == tables.first_keys
     assert (again.frequencies == tables.frequencies).all()
     assert (again.frequencies.sum(axis=1) == SCALE).all()
+
+
+@pytest.mark.parametrize("words", [word_type(name) for name in ("BF16", "F16", "U8")], ids=str)
+def test_many_words_of_one_kind_are_all_counted(words: WordType) -> None:
+    """More than a counter of 16 bits holds."""
+    count, kinds = 140_001, token_count(words.size_bytes)
+    keys = 1 << words.exponent_bits if words.is_float else 256
+    plain = np.arange(count).astype(f"<u{words.size_bytes}").tobytes()
+    same = bytes(len(plain))
+    for one, other in ((plain, plain), (plain, same), (same, same)):
+        found = []
+        for coder, wanted in ((in_numpy, True), (in_c, False), (in_c, True)):
+            tokens, counts = np.empty(count, np.uint8), np.zeros((keys, kinds), np.uint32)
+            with vectors(wanted):
+                coder.analyse(one, other, *shape(words), tokens, counts)
+            assert int(counts.sum()) == count
+            found.append((tokens.tobytes(), counts.tobytes()))
+        assert found[0] == found[1] == found[2]

@@ -5,6 +5,8 @@ import io
 import json
 import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +80,20 @@ def pair_comes_back(
 @given(**PAIRS)
 def test_a_file_and_one_like_it_come_back(**case: Any) -> None:
     pair_comes_back(**case)
+
+
+def test_a_scale_is_not_made_of_values_that_are_no_numbers() -> None:
+    """Found by the test above: the largest of a base with a NaN is a NaN, and so was the scale made of it."""
+    base = bytes.fromhex(
+        "5f82c2d9cfeb0fa321d7d982f8bd1045b8e8cd4ea93d7d0a1df04213b6273b043b51de2c787a32d04e1c40a67959aae9"
+        "7fb2ed80717b4c9b459a82f85f49c0ba"
+    )
+    data = bytes.fromhex(
+        "18000b1e58c27af5edf4f3d593c383c3ce63ce3e911a99f3651abb1ca127801acd8e97a789de1d74da36808ea231ff90"
+        "494c3bfc2e4abbf7c6570be17a1d877d"
+    )
+    first, second = ({"a": ("F8_E4M3", [64], values)} for values in (base, data))
+    pair_comes_back(first, second, b"", 0)
 
 
 @pytest.mark.campaign
@@ -234,6 +250,17 @@ def test_a_damaged_encoding_is_told_of_and_another_takes_its_place() -> None:
     shelf.stored[object_id] = [broken]
     with open_recipe(recipe, shelf) as reader, pytest.raises(DamagedObject):
         reader.read()
+
+
+def test_the_whole_is_held_against_its_name_unless_the_caller_does_that() -> None:
+    shelf, data = MemoryShelf(), file_of(weights(1, ["a"]))
+    recipe = replace(stored(shelf, data), sha256=Sha256("0" * 64))
+    with ThreadPoolExecutor(1) as ahead:
+        for executor in (None, ahead):
+            with open_recipe(recipe, shelf, executor) as reader, pytest.raises(DamagedObject):
+                reader.read()
+            with open_recipe(recipe, shelf, executor, verify=False) as reader:
+                assert reader.read() == data
 
 
 def test_ranges_are_read_where_they_lie() -> None:
