@@ -30,7 +30,8 @@ from allmende.law.flop import FlopEstimate, ImpossibleEstimate, architecture_flo
 from allmende.law.pack import Pack, Rule
 from allmende.law.pack_reading import law_pack, law_pack_versions, read_pack
 from allmende.law.report import assessment_report, comparison_report
-from allmende.law.strict_yaml import MAX_YAML_BYTES
+from allmende.law.shapes import Shape
+from allmende.law.strict_yaml import MAX_YAML_BYTES, Plain, YamlRefused, read_strict_yaml
 from allmende.law.wording import LanguageNotOffered, Wording, languages, wording_in
 
 __all__ = [
@@ -62,10 +63,13 @@ __all__ = [
     "ModelEntry",
     "OpenItem",
     "Pack",
+    "Plain",
     "Problem",
     "Rule",
+    "Shape",
     "UnreadableAssessment",
     "Wording",
+    "YamlRefused",
     "architecture_flop",
     "assess",
     "assessment_document",
@@ -80,6 +84,7 @@ __all__ = [
     "read_application",
     "read_assessment",
     "read_pack",
+    "read_strict_yaml",
     "two_figures",
     "wording_in",
 ]

@@ -122,8 +122,6 @@ def _new_token(visit: Visit, owner: Account, fields: Mapping[str, str]) -> Respo
         raise BadRequest("The form is not valid.", hint="A token needs a name.", code="form_invalid")
     database = visit.services.database
     with database.write() as uow:
-        if any(known.name == name for known in list_tokens(uow, owner.id)):
-            raise BadRequest("You have a token of that name.", hint="Choose another.", code="token_exists")
         ends = uow.now + timedelta(days=int(days)) if days else None
         secret = issue_token(uow, owner, name, role, expires_at=ends)
     return _shown(visit, owner, secret=secret, said=name)

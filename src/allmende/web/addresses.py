@@ -14,15 +14,21 @@ __all__ = [
     "commit_path",
     "commits_path",
     "compare_path",
+    "documents_path",
     "edit_path",
+    "entry_path",
     "lineage_path",
     "list_path",
+    "log_path",
     "model_path",
+    "program_path",
+    "record_path",
     "ref_label",
     "repo_path",
     "resolve_path",
     "scan_path",
     "settings_path",
+    "signatures_path",
     "tree_path",
     "with_query",
 ]
@@ -79,6 +85,36 @@ def resolve_path(repo: Repo, revision: str, path: str) -> str:
 def scan_path(repo: Repo, revision: str) -> str:
     """What the scan found in a revision, and what can be done about it."""
     return _at(repo, "scan", revision)
+
+
+def record_path(repo: Repo, revision: str) -> str:
+    """The transparency record of a revision, for people."""
+    return _at(repo, "record", revision)
+
+
+def documents_path(repo: Repo, revision: str) -> str:
+    """The documents of a model that the law asks for."""
+    return _at(repo, "documents", revision)
+
+
+def signatures_path(repo: Repo, revision: str) -> str:
+    """Who signed a revision, and what is attested of it."""
+    return _at(repo, "signatures", revision)
+
+
+def log_path(repo: Repo, revision: str) -> str:
+    """What the log has of a revision."""
+    return _at(repo, "log", revision)
+
+
+def entry_path(number: int) -> str:
+    """One entry of the log."""
+    return f"/log/entries/{number}"
+
+
+def program_path(repo: Repo, view: str, revision: str) -> str:
+    """What programs get of a revision instead of a page."""
+    return f"/api/allmende/v1/{LISTS[repo.type]}/{quote(repo.full_name)}/{view}/{quote(revision, safe='')}"
 
 
 def lineage_path(repo: Repo, revision: str) -> str:

@@ -1,4 +1,4 @@
-"""The hub's own style sheet and pictures, under addresses that name their content: browsers keep them."""
+"""Style sheet, scripts and pictures of the hub, under addresses that name content; browsers keep them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ from allmende.errors import NotFound
 __all__ = ["asset_path", "favicon", "robots", "static_file"]
 
 _FOLDER = Path(__file__).parent / "static"
-_MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 _YEAR_S = 365 * 24 * 3600
 
 _ROBOTS = """User-agent: *

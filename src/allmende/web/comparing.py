@@ -16,13 +16,14 @@ from allmende.web.messages import Catalogue
 from allmende.web.repo_views import view_of
 from allmende.web.statements import Statement, statements
 from allmende.web.visits import Visit, page
+from allmende.web.vouching import vouching_statements
 
 __all__ = ["Kinship", "Row", "compare", "routes"]
 
 _BRANCH = "main"
 _MOST = 4
 _MAX_NAME_CHARS = 200
-_TIMES = ("examined", "changed")
+_TIMES = ("examined", "changed", "record", "logged")
 """What always differs and tells nothing of the models."""
 
 
@@ -89,7 +90,7 @@ def _names(visit: Visit) -> list[str]:
 
 def _rows(found: Sequence[Described], t: Catalogue) -> list[Row]:
     """A row for each thing that is said of any of them, in the order of the first that says it."""
-    said = [{one.about: one for one in statements(each.known, t)} for each in found]
+    said = [{one.about: one for one in _said(each, t)} for each in found]
     order = list(dict.fromkeys(about for each in said for about in each))
     rows = []
     for about in order:
@@ -97,6 +98,10 @@ def _rows(found: Sequence[Described], t: Catalogue) -> list[Row]:
         words = {None if cell is None else (cell.says, cell.doubt) for cell in cells}
         rows.append(Row(about, cells, len(words) > 1 and about not in _TIMES))
     return rows
+
+
+def _said(found: Described, t: Catalogue) -> list[Statement]:
+    return [*statements(found.known, t), *vouching_statements(found.vouched, found.known.facts, t)]
 
 
 def _steps(steps: Sequence[PathStep], t: Catalogue) -> list[tuple[str, str, str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from allmende.documents import ADDITIONS_FILE
 from allmende.facts import revision_facts
 from allmende.flows import entry_verdicts, lineage_of, repo_figures
 from allmende.formats import MalformedCard, parse_card
@@ -14,6 +15,7 @@ from allmende.web.origin import Origin, origin_of
 from allmende.web.repo_views import View
 from allmende.web.statements import Known
 from allmende.web.visits import Visit
+from allmende.web.vouching import Vouched, vouched_for
 
 __all__ = ["Described", "describe"]
 
@@ -33,6 +35,8 @@ class Described:
     has_files: bool
     origin: Origin | None
     """Where a model comes from."""
+    vouched: Vouched
+    """Who vouches for it."""
 
 
 def describe(visit: Visit, uow: UnitOfWork, view: View) -> Described:
@@ -53,7 +57,9 @@ def describe(visit: Visit, uow: UnitOfWork, view: View) -> Described:
         origin is not None and origin.contradicted,
     )
     has_files = any(entry.path != ".gitattributes" for entry in listing)
-    return Described(view, known, body, problem, held_back, has_files, origin)
+    added = any(entry.path == ADDITIONS_FILE for entry in listing)
+    vouched = vouched_for(visit.services, uow, repo, oid, view.name, has_additions=added)
+    return Described(view, known, body, problem, held_back, has_files, origin, vouched)
 
 
 def _may_read_card(visit: Visit, uow: UnitOfWork, repo: Repo, listing: list[FileEntry]) -> bool:

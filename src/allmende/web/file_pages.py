@@ -1,15 +1,23 @@
 """The files of a revision: folders, and views of single files."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from allmende.facts import content_facts
-from allmende.flows import Door, FileVerdict, format_fact, offers_xet, open_content, scan_report
+from allmende.flows import (
+    Door,
+    FileVerdict,
+    format_fact,
+    offers_xet,
+    open_content,
+    scan_report,
+    table_preview,
+)
 from allmende.formats import Malformed
 from allmende.http import door_of
 from allmende.registry import (
@@ -23,6 +31,7 @@ from allmende.registry import (
     read_blob,
 )
 from allmende.storage import Content, UnitOfWork, xet_hashes_of
+from allmende.tables import TableNotRead, TableReaderAbsent, table_kind
 from allmende.web.addresses import tree_path
 from allmende.web.repo_views import View, repo_of, routes_of, view_of
 from allmende.web.visits import Visit
@@ -34,7 +43,7 @@ _ON_PAGE = 1000
 _MAX_TEXT_BYTES = 512 * 1024
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg")
 
-Kind = Literal["text", "picture", "header", "binary", "large", "absent", "stopped", "held_back"]
+Kind = Literal["text", "picture", "header", "table", "binary", "large", "absent", "stopped", "held_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Shown:
     lines: tuple[str, ...] = ()
     header: WeightHeader | None = None
     problem: str = ""
+    table: Mapping[str, Any] | None = None
 
 
 def routes() -> list[Route]:
@@ -117,7 +127,7 @@ def blob(visit: Visit) -> Response:
         may_have = scan is not None and door.may_have(uow, scan.verdict)
         wanted = _if_shown(uow, door, report.verdicts.files.get(path), wanted)
         inline = b""
-        if entry.pointer is None and wanted in ("text", "header"):
+        if entry.pointer is None and wanted in ("text", "header", "table"):
             inline = read_blob(uow, repo.id, entry.oid)
         told = {path: report.word} if scan is not None else {}
         (line,) = _lines(uow, [entry], path.rpartition("/")[0], told)
@@ -136,8 +146,12 @@ def blob(visit: Visit) -> Response:
         shown=shown,
         scan=scan,
         may_have_unsafe=may_have,
-        may_edit=shown.kind == "text" and entry.pointer is None and _may_write(visit, view),
+        may_edit=_is_text(shown, path) and entry.pointer is None and _may_write(visit, view),
     )
+
+
+def _is_text(shown: Shown, path: str) -> bool:
+    return shown.kind == "text" or (shown.kind == "table" and table_kind(path) != "parquet")
 
 
 def _may_write(visit: Visit, view: View) -> bool:
@@ -182,6 +196,8 @@ def _wanted_kind(entry: FileEntry, content: Content | None) -> Kind:
         return "picture"
     if name.endswith(HEADER_SUFFIXES):
         return "header"
+    if table_kind(name) is not None:
+        return "table"
     return "text" if entry.size_bytes <= _MAX_TEXT_BYTES else "large"
 
 
@@ -194,16 +210,36 @@ def _if_shown(uow: UnitOfWork, door: Door, verdict: FileVerdict | None, wanted: 
 
 def _show(visit: Visit, entry: FileEntry, wanted: Kind, content: Content | None, inline: bytes) -> Shown:
     """Read what is shown of the file; no unit of work is open meanwhile."""
-    if wanted not in ("text", "header"):
+    if wanted not in ("text", "header", "table"):
         return Shown(wanted)
     reader: BinaryIO = BytesIO(inline) if content is None else open_content(visit.services, content)
     with reader:
         if wanted == "text":
             return _text(reader.read(_MAX_TEXT_BYTES))
+        if wanted == "table":
+            return _table(visit, entry, reader)
         try:
             return Shown("header", header=read_weight_header(reader, entry.size_bytes, entry.path))
         except Malformed as error:
             return Shown("header", problem=error.message)
+
+
+def _table(visit: Visit, entry: FileEntry, reader: BinaryIO) -> Shown:
+    kind = table_kind(entry.path)
+    if kind is None:
+        raise ValueError("a file is shown as a table though it is none")
+    key = entry.oid if entry.pointer is None else entry.pointer.oid
+    try:
+        found = table_preview(visit.services, key, reader, entry.size_bytes, kind)
+    except (TableNotRead, TableReaderAbsent) as problem:
+        return Shown("table", problem=" ".join(filter(None, (problem.message, problem.hint))))
+    if "error" in found:
+        reason = str(found["error"])
+        if kind == "parquet" or entry.size_bytes > _MAX_TEXT_BYTES:
+            return Shown("table", problem=reason)
+        reader.seek(0)
+        return replace(_text(reader.read(_MAX_TEXT_BYTES)), problem=reason)
+    return Shown("table", table=found)
 
 
 def _text(data: bytes) -> Shown:

@@ -4,7 +4,7 @@
 one of the hub's own pages: the session cookie is `SameSite=Lax`, and the `Origin` must be the hub's.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,9 @@ CONTENT_SECURITY_POLICY = (
 )
 """Nothing runs, nothing is loaded from elsewhere, nobody frames the page."""
 
+_WITH_SCRIPTS = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'"
+"""For the few pages that bring a script: it comes from the hub, and asks nobody else."""
+
 MAX_FORM_BYTES = 16 * 1024
 _MAX_FORM_FIELDS = 32
 _LANGUAGE_TTL_S = 365 * 24 * 3600
@@ -65,6 +68,12 @@ _templates.globals.update(
     model_path=addresses.model_path,
     commits_path=addresses.commits_path,
     commit_path=addresses.commit_path,
+    record_path=addresses.record_path,
+    documents_path=addresses.documents_path,
+    signatures_path=addresses.signatures_path,
+    log_path=addresses.log_path,
+    entry_path=addresses.entry_path,
+    program_path=addresses.program_path,
     types=addresses.LISTS,
 )
 
@@ -110,18 +119,24 @@ class Visit:
         known = {name: value for name, value in self.request.query_params.items() if name != "lang"}
         return addresses.with_query("/" + path.lstrip("/"), {**known, **changes})
 
-    def render(self, template: str, /, status: int = 200, **values: object) -> Response:
-        """The page. It is for this visitor alone: caches between must not keep it."""
+    def render(
+        self, template: str, /, status: int = 200, *, scripts: Sequence[str] = (), **values: object
+    ) -> Response:
+        """The page, with those of the hub's scripts that it brings; without any, nothing runs in it.
+
+        It is for this visitor alone: caches between must not keep it.
+        """
         text = _templates.get_template(template).render(
             t=self.t,
             visit=self,
             account=self.actor.account,
             languages=LANGUAGES,
             hub=base_url(self.request),
+            scripts=scripts,
             **values,
         )
         response = Response(text, status, media_type="text/html; charset=utf-8")
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response.headers["Content-Security-Policy"] = _WITH_SCRIPTS if scripts else CONTENT_SECURITY_POLICY
         response.headers["Content-Language"] = self.t.language
         response.headers["Cache-Control"] = "no-store" if self.actor.account else "private, no-cache"
         response.headers["Vary"] = "Accept-Language, Cookie"

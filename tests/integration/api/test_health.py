@@ -11,13 +11,13 @@ from allmende.app import create_app
 from allmende.flows import Services, create_first_administrator, open_services
 from allmende.registry import authenticate, create_account, create_repo, issue_token
 from allmende.settings import Settings
-from allmende.storage import migrate
+from tests.databases import new_schema
 
 
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
     opened = open_services(Settings(data=tmp_path / "data", workers=0))
-    migrate(opened.database)
+    new_schema(opened.database)
     return opened
 
 

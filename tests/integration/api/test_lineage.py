@@ -27,7 +27,8 @@ from allmende.registry import (
     receive,
 )
 from allmende.settings import Settings
-from allmende.storage import add_content, migrate, take_possession
+from allmende.storage import add_content, take_possession
+from tests.databases import new_schema
 from tests.integration.flows.families import finetuned, fresh, gguf_of, safetensors_of
 from tests.scanners import scanner_in_process
 
@@ -84,7 +85,7 @@ class Family:
 def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
     opened = open_services(Settings(data=tmp_path_factory.mktemp("hub") / "data", workers=0))
     services = replace(opened, scanner=scanner_in_process())
-    migrate(services.database)
+    new_schema(services.database)
     with services.database.write() as uow:
         for name in ("alice", "bob"):
             issue_token(uow, create_account(uow, name, "user"), "t", "write", secret=f"token-of-{name}")

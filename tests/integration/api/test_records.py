@@ -14,7 +14,7 @@ from allmende.proof import canonical_json, read_envelope, verify_envelope
 from allmende.record import record_schema
 from allmende.registry import create_account, issue_token
 from allmende.settings import Settings
-from allmende.storage import migrate
+from tests.databases import new_schema
 from tests.integration.api.test_lineage import API, BASE, TUNED, Family
 from tests.integration.flows.families import safetensors_of
 from tests.scanners import scanner_in_process
@@ -24,7 +24,7 @@ from tests.scanners import scanner_in_process
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
     opened = open_services(Settings(data=tmp_path_factory.mktemp("hub") / "data", workers=0))
     services = replace(opened, scanner=scanner_in_process())
-    migrate(services.database)
+    new_schema(services.database)
     with services.database.write() as uow:
         for name in ("alice", "bob"):
             issue_token(uow, create_account(uow, name, "user"), "t", "write", secret=f"token-of-{name}")

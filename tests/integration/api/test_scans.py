@@ -27,8 +27,9 @@ from allmende.registry import (
 )
 from allmende.scan import RULES
 from allmende.settings import Settings
-from allmende.storage import migrate, outbox
+from allmende.storage import outbox
 from tests import scan_samples as samples
+from tests.databases import new_schema
 from tests.scanners import scanner_in_process
 
 API = "/api/allmende/v1"
@@ -69,7 +70,7 @@ class Api:
 def call(tmp_path: Path) -> Iterator[Api]:
     opened = open_services(Settings(data=tmp_path / "data", workers=0, auditors="ida"))
     services = replace(opened, scanner=scanner_in_process())
-    migrate(services.database)
+    new_schema(services.database)
     with services.database.write() as uow:
         for name in ("alice", "bob", "ida"):
             issue_token(uow, create_account(uow, name, "user"), "t", "write", secret=f"token-of-{name}")

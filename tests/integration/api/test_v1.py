@@ -22,7 +22,7 @@ from allmende.registry import (
     resolve_revision,
 )
 from allmende.settings import Settings
-from allmende.storage import migrate
+from tests.databases import new_schema
 
 API = "/api/allmende/v1"
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
     opened = open_services(Settings(data=tmp_path / "data", workers=0))
-    migrate(opened.database)
+    new_schema(opened.database)
     return opened
 
 
@@ -161,6 +161,7 @@ def test_the_description_holds_every_address_and_its_errors(client: TestClient) 
     described = client.get(f"{API}/openapi.json").json()
     assert described["servers"] == [{"url": API}]
     repo, model = "/{types}/{namespace}/{name}", "/models/{namespace}/{name}"
+    application = "/applications/{namespace}/{application}"
     assert set(described["paths"]) == {
         "/hub",
         f"{repo}/facts/{{revision}}",
@@ -178,6 +179,15 @@ def test_the_description_holds_every_address_and_its_errors(client: TestClient) 
         f"{model}/lineage/{{revision}}/siblings",
         f"{model}/lineage/{{revision}}/storage",
         "/search",
+        "/assess",
+        "/applications",
+        application,
+        f"{application}/visibility",
+        f"{application}/description",
+        f"{application}/assessment",
+        f"{application}/assessments",
+        f"{application}/evidence",
+        f"{application}/documents/{{kind}}",
         "/log",
         "/log/evidence/{digest}",
         "/keys",
@@ -191,6 +201,7 @@ def test_the_description_holds_every_address_and_its_errors(client: TestClient) 
         f"{repo}/record-versions/{{revision}}",
         f"{repo}/record-diff/{{span}}",
         f"{repo}/bom/{{revision}}",
+        f"{model}/documents/{{revision}}/{{kind}}",
         f"{repo}/proof/{{revision}}",
         f"{repo}/log-subject",
         f"{repo}/evidence",

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from allmende.app import create_app
 from allmende.flows import Services, open_services
 from allmende.settings import Settings
-from allmende.storage import migrate
+from tests.databases import new_schema
 from tests.integration.web.filled import fill
 from tests.scanners import scanner_in_process
 
@@ -44,7 +44,7 @@ class Person:
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     data: Path = tmp_path_factory.mktemp("hub")
     opened = replace(open_services(Settings(data=data, workers=0)), scanner=scanner_in_process())
-    migrate(opened.database)
+    new_schema(opened.database)
     fill(opened)
     yield opened
     opened.database.close()

@@ -79,7 +79,7 @@ def test_a_token_is_made_shown_once_and_revoked(services: Services, owner: Accou
     assert (actor.token.role, actor.token.expires_at is not None) == ("read", True)
     assert secret not in person.open("/settings").text
     again = person.send("/settings", {"act": "token", "name": "laptop", "role": "read", "days": ""})
-    assert (again.status_code, again.headers["x-error-code"]) == (400, "token_exists")
+    assert (again.status_code, again.headers["x-error-code"]) == (409, "token_exists")
     assert person.send("/settings", {"act": "revoke", "name": "laptop"}).status_code == 303
     assert "laptop" not in person.open("/settings").text
 

@@ -58,6 +58,29 @@ def test_a_text_beyond_the_limit_is_not_read(services: Services, stranger: Perso
     assert shows(stranger.open("/bob/large-text/blob/main/large.txt").text, "shown.large")
 
 
+def test_a_table_is_shown_with_its_columns(stranger: Person) -> None:
+    page = stranger.open("/datasets/lab/marsh-notes/blob/main/notes.csv").text
+    assert "1 rows, 2 columns." in words(page)
+    assert "heron still" in words(page)
+    assert (
+        'href="/datasets/lab/marsh-notes/blob/main/notes.csv"'
+        in stranger.open("/datasets/lab/marsh-notes").text
+    )
+
+
+def test_a_table_that_cannot_be_read_is_shown_as_text(services: Services, stranger: Person) -> None:
+    new_repo(services, "bob", "bob/broken-table", "dataset")
+    hostile = b'{"a": "<script>"}\nnot json\n'
+    commit(
+        services, "bob", "dataset", "bob/broken-table", {"a.jsonl": hostile, "b.csv": b"<b>,c\n<i>,d\n"}, "t"
+    )
+    page = stranger.open("/datasets/bob/broken-table/blob/main/a.jsonl").text
+    assert "Line 2 is not JSON." in page
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+    assert "&lt;i&gt;" in stranger.open("/datasets/bob/broken-table/blob/main/b.csv").text
+
+
 def test_a_picture_is_shown_from_the_repo_itself(stranger: Person) -> None:
     page = Reading(stranger.open(f"{HERON}/blob/main/docs/matrix.png").text)
     assert ("img", f"{HERON}/resolve/main/docs/matrix.png") in [found[:2] for found in page.addresses()]

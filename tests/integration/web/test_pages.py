@@ -20,7 +20,10 @@ PUBLIC = (
     f"{HERON}/blob/main/docs/matrix.png", f"{HERON}/blob/main/notes.bin", f"{HERON}/commits/main",
     f"{HERON}/commit/v1", f"{HERON}/commit/main", "/alice/gated-crane", "/bob/empty",
     "/datasets/lab/marsh-notes", "/datasets/lab/marsh-notes/tree/main", "/spaces/lab/marsh-map",
-    f"{HERON}/lineage", f"{HERON}/lineage/v1", "/bob/empty/lineage",
+    f"{HERON}/lineage", f"{HERON}/lineage/v1", "/bob/empty/lineage", "/glance", "/log/entries",
+    f"{HERON}/record/main", f"{HERON}/record/v1", f"{HERON}/signatures/main", f"{HERON}/log/main",
+    f"{HERON}/documents/main",
+    "/datasets/lab/marsh-notes/record/main", "/spaces/lab/marsh-map/record/main",
 )  # fmt: skip
 MISSING = (
     "/nobody",
@@ -35,7 +38,8 @@ MISSING = (
 )
 SECRET_TAILS = (
     "", "/tree/main", "/blob/main/README.md", "/commits/main", "/commit/main", "/tree/0123456789",
-    "/lineage", "/lineage/main",
+    "/lineage", "/lineage/main", "/record/main", "/signatures/main", "/log/main",
+    "/documents/main",
 )  # fmt: skip
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; "
@@ -77,6 +81,11 @@ def test_the_links_of_a_page_lead_somewhere(stranger: Person) -> None:
         f"{HERON}/tree/main",
         f"{HERON}/blob/main/README.md",
         f"{HERON}/commit/v1",
+        f"{HERON}/record/main",
+        f"{HERON}/documents/main",
+        f"{HERON}/log/main",
+        "/glance",
+        "/log",
     ):
         for tag, address, _attributes in Reading(stranger.open(page).text).addresses():
             if address.startswith("/") and tag != "form":

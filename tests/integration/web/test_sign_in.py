@@ -100,7 +100,8 @@ def test_a_token_that_expires_takes_its_session_along(services: Services, strang
         issue_token(uow, erin, "t", "read", secret="token-of-erin", expires_at=uow.now + timedelta(hours=1))
     assert stranger.sign_in("erin").status_code == 303
     with services.database.write() as uow:
-        issue_token(uow, erin, "t", "read", secret="token-of-erin", expires_at=uow.now - timedelta(hours=1))
+        ended = uow.now - timedelta(hours=1)
+        issue_token(uow, erin, "t", "read", secret="token-of-erin", expires_at=ended, replace=True)
     assert ">erin</a>" not in stranger.open("/").text
 
 

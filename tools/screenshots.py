@@ -1,0 +1,117 @@
+"""Pictures of every kind of page of a running hub, in Debian's Chromium: for the documentation.
+
+    python -m tools.screenshots http://127.0.0.1:8080 docs/images --model alice/tuned --dataset alice/notes
+
+Writes `<page>-light.png` and `<page>-dark.png`, at the width of a desk and, with `--phone`, of a phone too
+(`<page>-phone-light.png`). With `--only` just the pages that are named. Exits with 1 where one is missing.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+__all__ = ["main", "pages_of"]
+
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+)
+_DESK = {"width": 1200, "height": 780}
+_PHONE = {"width": 390, "height": 780}
+
+
+def pages_of(model: str, dataset: str | None) -> Mapping[str, str]:
+    """The kinds of pages and where each is to be found, for a model and perhaps a dataset of the hub."""
+    pages = {
+        "home": "/",
+        "list": "/models",
+        "namespace": f"/{model.partition('/')[0]}",
+        "model": f"/{model}",
+        "files": f"/{model}/tree/main",
+        "file": f"/{model}/blob/main/README.md",
+        "history": f"/{model}/commits/main",
+        "commit": f"/{model}/commit/main",
+        "scan": f"/{model}/scan/main",
+        "lineage": f"/{model}/lineage",
+        "record": f"/{model}/record/main",
+        "signatures": f"/{model}/signatures/main",
+        "revision-log": f"/{model}/log/main",
+        "compare": f"/compare?model={model}",
+        "log": "/log",
+        "log-entries": "/log/entries",
+        "log-entry": "/log/entries/0",
+        "commons": "/glance",
+        "login": "/login",
+    }
+    return pages if dataset is None else {**pages, "dataset": f"/datasets/{dataset}"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Take the pictures; 1 if a page did not answer."""
+    asked = _parser().parse_args(arguments)
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("Chromium is not installed: apt-get install chromium", file=sys.stderr)
+        return 1
+    pages = pages_of(asked.model, asked.dataset)
+    wanted = {name: path for name, path in pages.items() if not asked.only or name in asked.only}
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    failed: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        for scheme in asked.scheme:
+            failed += _take(browser, asked, wanted, scheme, phone=False)
+            if asked.phone:
+                failed += _take(browser, asked, wanted, scheme, phone=True)
+        browser.close()
+    for path in failed:
+        print(f"{path} is not there", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _take(
+    browser: Browser, asked: argparse.Namespace, pages: Mapping[str, str], scheme: str, *, phone: bool
+) -> list[str]:
+    context = browser.new_context(
+        viewport=_PHONE if phone else _DESK,  # type: ignore[arg-type]
+        color_scheme="dark" if scheme == "dark" else "light",
+        locale=asked.language,
+    )
+    page = context.new_page()
+    failed = []
+    for name, path in pages.items():
+        answer = page.goto(asked.url.rstrip("/") + path, wait_until="networkidle")
+        if answer is None or not answer.ok:
+            failed.append(path)
+            continue
+        file = asked.folder / f"{name}{'-phone' if phone else ''}-{scheme}.png"
+        page.screenshot(path=file, full_page=asked.whole)
+    context.close()
+    return failed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="screenshots", description="Pictures of the pages of a running hub."
+    )
+    parser.add_argument("url", help="where the hub is")
+    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("--model", required=True, help="a model that is there, as namespace/name")
+    parser.add_argument("--dataset", help="a dataset that is there")
+    parser.add_argument("--only", nargs="*", default=[], help="which pages; else all")
+    parser.add_argument("--scheme", nargs="*", default=["light", "dark"], choices=["light", "dark"])
+    parser.add_argument("--language", default="en-GB")
+    parser.add_argument("--phone", action="store_true", help="at the width of a phone too")
+    parser.add_argument("--whole", action="store_true", help="whole pages, not what is seen at first")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
