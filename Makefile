@@ -119,7 +119,7 @@ clean:  ## Remove what was built: environments, caches, stamps
 .venvs/client-1/.stamp: requirements/client-1.txt
 .venvs/scan-peers/.stamp: requirements/scan-peers.txt
 .venvs/log-judge/.stamp: requirements/log-judge.txt
-.venvs/proof-judge/.stamp: requirements/proof-judge.txt
+.venvs/proof-judge/.stamp: requirements/proof-judge.txt requirements/proof-judge-npm/package-lock.json
 .venvs/bom-judge/.stamp: requirements/bom-judge.txt
 .venvs/delta-peers/.stamp: requirements/torch.txt requirements/delta-peers.txt
 .venvs/fuzz/.stamp: requirements/fuzz.txt

@@ -30,6 +30,8 @@ class Environment:
     files: tuple[str, ...]
     project: bool = True
     torch: bool = False
+    npm: str = ""
+    """A folder of `requirements/` with packages for node; they come to lie in `node_modules`."""
 
 
 ENVIRONMENTS = {
@@ -40,7 +42,7 @@ ENVIRONMENTS = {
     "client-1": Environment(("client-1.txt",), project=False),
     "scan-peers": Environment(("scan-peers.txt",), project=False),
     "log-judge": Environment(("log-judge.txt",), project=False),
-    "proof-judge": Environment(("proof-judge.txt",), project=False),
+    "proof-judge": Environment(("proof-judge.txt",), project=False, npm="proof-judge-npm"),
     "bom-judge": Environment(("bom-judge.txt",), project=False),
     "delta-peers": Environment(("torch.txt", "delta-peers.txt"), project=False, torch=True),
     "fuzz": Environment(("fuzz.txt",)),
@@ -75,6 +77,8 @@ def build(name: str) -> None:
         build_with_pip(folder, wanted, links)
     else:
         build_with_uv(uv, folder, wanted, links)
+    if wanted.npm:
+        add_node_packages(folder, REQUIREMENTS / wanted.npm)
     if wanted.project:
         say_whether_compiled(folder)
     (folder / ".stamp").touch()
@@ -129,6 +133,18 @@ def build_with_pip(folder: Path, wanted: Environment, links: str) -> None:
         run([*install, "--no-index", "--find-links", links, TORCH])
     if wanted.project:
         run([*install, "--no-index", "--no-build-isolation", "--editable", str(ROOT)])
+
+
+def add_node_packages(folder: Path, asked: Path) -> None:
+    """Install with npm what a lock names, by its hashes, and run nothing of it; without npm say so."""
+    npm = shutil.which("npm")
+    if npm is None:
+        print(f"There is no npm: {folder.name} lacks the judges that run in node.", file=sys.stderr)
+        return
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(asked / name, folder / name)
+    quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    run([npm, "ci", *quietly, "--prefix", str(folder)])
 
 
 def say_whether_compiled(folder: Path) -> None:

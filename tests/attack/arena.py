@@ -38,7 +38,8 @@ from allmende.registry import (
     set_member,
 )
 from allmende.settings import Settings
-from allmende.storage import Database, LinkSigner, migrate
+from allmende.storage import Database, LinkSigner
+from tests.databases import new_schema
 
 __all__ = ["OUTSIDE", "SECRET", "Answer", "Arena", "build", "refused", "sha256"]
 
@@ -176,7 +177,7 @@ class Arena:
         with self.services.database.write() as uow:
             account = find_account(uow, user)
             assert account is not None
-            issue_token(uow, account, name, role, secret=f"token-of-{name}", **more)
+            issue_token(uow, account, name, role, secret=f"token-of-{name}", replace=True, **more)
 
     def revoke(self, user: str, name: str) -> None:
         with self.services.database.write() as uow:
@@ -298,7 +299,7 @@ def build(folder: Path, **settings: Any) -> Iterator[Arena]:
     opened = open_services(Settings(data=data, workers=0, **settings))
     opened.database.close()
     database = Database(opened.settings.database_url, clock)
-    migrate(database)
+    new_schema(database)
     (data / "contents" / "README.md").write_bytes(OUTSIDE)
     signer = LinkSigner(b"k" * 32, clock)
     services = replace(opened, database=database, signer=signer, queue=SqlJobQueue(database))

@@ -21,6 +21,8 @@ _HASH = "0" * 64
 
 SAMPLES: Mapping[str, str] = {
     "namespace": "alice",
+    "application": "desk",
+    "kind": "fria",
     "name": "hidden",
     "revision": "main",
     "path": "config.json",

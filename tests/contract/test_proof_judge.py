@@ -1,5 +1,6 @@
 """Independent programs accept what we sign and refuse what we refuse; and we accept what they sign."""
 
+import base64
 import json
 import random
 import subprocess
@@ -28,8 +29,9 @@ from allmende.proof import (
     verify_model_signature,
 )
 from allmende.proof.predicates import Resource
+from tests.conftest import absent
 from tests.contract.clients import SCRIPTS
-from tests.unit.proof.made_models import NOW, issue
+from tests.unit.proof.made_models import NOW, issue, keyless
 
 pytestmark = pytest.mark.clients
 
@@ -243,19 +245,58 @@ def test_envelopes_and_statements_are_those_of_others(judge: Judge, tmp_path: Pa
     assert [one["type"] for one in told[::2]] == [one.type for one in predicates]
 
 
-def test_an_identity_of_sigstore_is_verified_offline_by_its_own_library(judge: Judge, tmp_path: Path) -> None:
-    import base64
-
-    bundle = VECTORS / "spec-valid-sigstore.json"
-    payload = base64.b64decode(json.loads(bundle.read_bytes())["dsseEnvelope"]["payload"])
+def test_an_identity_that_we_made_ourselves_is_refused_by_the_library_of_sigstore(
+    judge: Judge, tmp_path: Path
+) -> None:
+    root = issue("root")
+    leaf = issue("leaf", root)
+    files = [SignedFile("a", sha256(b"a").hexdigest(), 1)]
+    entry = {
+        "logIndex": "1",
+        "logId": {"keyId": "AA=="},
+        "kindVersion": {"kind": "dsse", "version": "0.0.1"},
+        "integratedTime": "1760062340",
+        "inclusionPromise": {"signedEntryTimestamp": "AA=="},
+        "canonicalizedBody": "e30=",
+    }
+    bundle = keyless(sign_model(make_manifest("m", files), leaf.signer, [leaf.certificate]), [entry])
+    (tmp_path / "bundle").write_bytes(bundle)
+    payload = base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"])
     (tmp_path / "payload").write_bytes(payload)
-    (tmp_path / "other").write_bytes(payload + b" ")
-    issuer = "https://sigstore.verify.ibm.com/oauth2"
-    identity = "stefanb@us.ibm.com"
-    assert judge("sigstore", bundle, tmp_path / "payload", identity, issuer)["accepted"]
-    for file, who, by in (
-        ("other", identity, issuer),
-        ("payload", "a@x", issuer),
-        ("payload", identity, "https://x"),
-    ):
-        assert not judge("sigstore", bundle, tmp_path / file, who, by)["accepted"]
+    told = judge("sigstore", tmp_path / "bundle", tmp_path / "payload", "a@example.org", "https://issuer")
+    assert not told["accepted"]
+    assert told["words"].startswith("The library of Sigstore refuses")
+
+
+def test_the_verifier_in_javascript_agrees(
+    require_environment: Callable[[str], Path], require_tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    modules = require_environment("proof-judge").parent / "node_modules"
+    node = require_tool("node")
+    if not modules.is_dir():
+        absent(
+            "the verifier of Sigstore for node", "install npm, remove .venvs/proof-judge, and build it anew"
+        )
+    tasks = []
+    for number in range(10):
+        # With a bare key it hashes with SHA-256 whatever the curve, so that it is a judge of P-256 alone.
+        key, other = generate_signer("ecdsa-p256"), generate_signer("ecdsa-p256")
+        table = [SignedFile(f"file-{at}", sha256(bytes([at])).hexdigest(), 1) for at in range(20)]
+        signed = sign_model(make_manifest("m", table), key)
+        bundle = json.loads(signed)
+        payload = base64.b64decode(bundle["dsseEnvelope"]["payload"])
+        bundle["dsseEnvelope"]["payload"] = base64.b64encode(payload.replace(b"file-7", b"file-x")).decode()
+        for name, data, public in (
+            ("good", signed, key),
+            ("tampered", json.dumps(bundle).encode(), key),
+            ("stranger", signed, other),
+        ):
+            place = tmp_path / f"{number}-{name}"
+            place.with_suffix(".json").write_bytes(data)
+            place.with_suffix(".pem").write_text(public.public.pem)
+            tasks.append({"bundle": f"{place}.json", "key": f"{place}.pem"})
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    command = [node, str(SCRIPTS / "judge_oms.cjs"), str(modules), str(tmp_path / "tasks.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [one["accepted"] for one in json.loads(done.stdout)] == [True, False, False] * 10

@@ -7,12 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Route,
+    sync_playwright,
+)
 
 from allmende.flows import Services, open_services
+from allmende.merkle import KeyKind, generate_key
 from allmende.registry import find_account, set_password
 from allmende.settings import Settings
-from allmende.storage import migrate
+from tests.databases import new_schema
 from tests.hubs import RunningHub
 from tests.integration.flows.families import finetuned, fresh, gguf_of
 from tests.integration.web.filled import commit, fill, new_repo, png_file
@@ -41,7 +50,9 @@ PAGES = (
     "/datasets/lab/marsh-notes", "/bob/empty", "/login", f"/bob/{LONG}", f"/bob/{LONG}/tree/main",
     f"/bob/{LONG}/commits/main", f"{HERON}/lineage", BASE, f"{BASE}/lineage",
     "/bob/liar", "/bob/liar/lineage", f"/bob/{LONG}/lineage", "/models?search=heron&licence=mit", "/compare",
-    f"/compare?model={BASE[1:]}&model=bob/liar&model=bob/{LONG}",
+    f"/compare?model={BASE[1:]}&model=bob/liar&model=bob/{LONG}", "/log", "/log/entries", "/log/entries/0",
+    "/glance", f"{HERON}/record/main", f"{HERON}/signatures/main", f"{HERON}/log/main",
+    f"/bob/{LONG}/record/main", f"/bob/{LONG}/log/main", "/bob/liar/signatures/main",
 )  # fmt: skip
 OWN_PAGES = (
     "/settings", f"{HERON}/settings", f"{HERON}/edit/main/README.md", f"{HERON}/new/main",
@@ -79,7 +90,7 @@ class Watched:
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     data: Path = tmp_path_factory.mktemp("browsed") / "data"
     services = open_services(Settings(data=data, workers=0))
-    migrate(services.database)
+    new_schema(services.database)
     fill(services)
     owl = {"README.md": b"# Owl\n\n![Its face](face.png)\n", "face.png": png_file()}
     commit(services, "alice", "model", "alice/secret-owl", owl, "a face")
@@ -132,6 +143,7 @@ def plain(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.timeout(600)
 def test_every_page_is_quiet_and_stays_at_home(hub: RunningHub, browser: Browser, scheme: str) -> None:
     context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
     for path in PAGES:
@@ -374,3 +386,90 @@ def test_an_adopter_narrows_down_and_compares_without_scripts(hub: RunningHub, p
     page.get_by_role("button", name="Add").click()
     assert page.locator(".compared thead th").count() == 2
     assert "alice/heron-tuned comes" in page.inner_text("main").replace("\n", " ")
+
+
+def checked(page: Page) -> str:
+    """The verdict of the script, once it is there."""
+    page.wait_for_selector("#log-check[data-verdict]", timeout=60_000)
+    return str(page.locator("#log-check").get_attribute("data-verdict"))
+
+
+def test_a_reader_checks_the_log_in_the_browser(hub: RunningHub, browser: Browser) -> None:
+    context = browser.new_context(locale="en-GB")
+    watched = Watched(context.new_page())
+    page = watched.page
+    page.goto(f"{hub.url}/log")
+    assert page.locator("#log-check[data-verdict]").count() == 0, "nothing is trusted by itself"
+    page.get_by_role("button", name="Trust these keys").click()
+    assert checked(page) == "partly"
+    assert page.locator(".check-bad").count() == 0
+    page.reload()
+    assert checked(page) == "good", "the keys and what was seen are remembered"
+    page.goto(f"{hub.url}/log/entries?kind=publish")
+    page.locator(".entries-table a").first.click()
+    assert checked(page) == "good"
+    assert page.get_by_text("The entry is under the signed root").is_visible()
+    assert page.get_by_text("the one that the entry commits to").is_visible()
+    assert watched.complaints == []
+    assert all(url.startswith(hub.url) for url in watched.requests)
+    context.close()
+
+
+@pytest.mark.parametrize("lie", ["root", "tile", "entry", "history", "key"])
+def test_a_log_that_lies_is_found_out_in_the_browser(hub: RunningHub, browser: Browser, lie: str) -> None:
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{hub.url}/log")
+    page.get_by_role("button", name="Trust these keys").click()
+    assert checked(page) == "partly"
+    if lie == "history":
+        page.evaluate(
+            "Object.keys(localStorage).filter(key => key.includes('seen')).forEach(key => "
+            "localStorage.setItem(key, JSON.stringify({size: 3, root: '00'.repeat(32)})))"
+        )
+    elif lie == "key":
+        other = generate_key(page.locator("aside code").first.inner_text(), KeyKind.ED25519).verifier.text
+        page.evaluate("key => localStorage.setItem('allmende.log.keys', key)", other)
+    else:
+        page.route(f"**/log/{LIES[lie]}", lambda route: _falsified(route, lie))
+    page.goto(f"{hub.url}/log/entries/0")
+    assert checked(page) == "bad"
+    assert page.locator(".check-verdict").inner_text().startswith("It does not hold")
+    context.close()
+
+
+LIES = {"root": "checkpoint", "tile": "tile/0/**", "entry": "tile/entries/**"}
+
+
+def _falsified(route: Route, lie: str) -> None:
+    """What the hub answers, but for one byte."""
+    body = bytearray(route.fetch().body())
+    if lie == "root":
+        lines = bytes(body).split(b"\n")
+        lines[2] = (b"B" if lines[2][:1] != b"B" else b"C") + lines[2][1:]
+        body = bytearray(b"\n".join(lines))
+    else:
+        body[60] ^= 1
+    route.fulfill(status=200, body=bytes(body))
+
+
+def test_without_scripts_the_log_says_that_nothing_was_checked(
+    hub: RunningHub, plain: BrowserContext
+) -> None:
+    page = plain.new_page()
+    page.goto(f"{hub.url}/log")
+    assert page.get_by_text("Only that script checks").is_visible()
+    assert not page.locator("#log-check form").is_visible()
+    page.get_by_role("link", name="All entries").click()
+    page.locator(".entries-table a").first.click()
+    assert page.get_by_role("heading", name="Proof that it is in the log").is_visible()
+
+
+def test_a_statement_leads_to_its_evidence_without_scripts(hub: RunningHub, plain: BrowserContext) -> None:
+    page = plain.new_page()
+    page.goto(f"{hub.url}{HERON}")
+    page.get_by_role("link", name="version 1 of").click()
+    page.locator("#fact-licence summary").click()
+    assert "Apache-2.0" in page.locator("#fact-licence pre").inner_text()
+    page.get_by_role("link", name="entry").first.click()
+    assert page.get_by_text("record.signed").count() == 1

@@ -18,7 +18,8 @@ from allmende.flows import Services, open_services, run_log
 from allmende.log import check_log
 from allmende.merkle import Checkpoint, KnownLog, TiledLog, read_verifier_key
 from allmende.settings import load_settings
-from allmende.storage import migrate, outbox
+from allmende.storage import outbox
+from tests.databases import new_schema
 
 SEEDS = (1, 2, 3)
 CAMPAIGN_SEEDS = range(4, 34)
@@ -39,7 +40,7 @@ def act_and_log(data: Path, rounds: int, acts: int, point: str | None, nth: int)
     if point is not None:
         failpoints._remaining[point] = nth
     services = services_at(data)
-    migrate(services.database)
+    new_schema(services.database)
     for number in range(rounds):
         with services.database.write() as uow:
             for _ in range(acts):

@@ -1,6 +1,7 @@
 """Hubs in processes of their own witness each other, and catch one that has signed two histories."""
 
 import json
+import shutil
 import socket
 import time
 import urllib.error
@@ -108,3 +109,62 @@ def test_two_hubs_cosign_each_other_and_catch_two_histories(tmp_path: Path):
         read_equivocation(file).check(KnownLog(origin, (read_verifier_key(key.verifier.text),)))
         said = two.command("admin", "log", "status", "--data", str(two.data), check=False)
         assert f"the log {origin} has signed two histories: evidence {evidence['digest']}" in said
+
+
+def refusal(hub: RunningHub) -> str:
+    """What the operator is told of a log that stands still; empty while it signs."""
+    said = hub.command("admin", "log", "status", "--data", str(hub.data), check=False)
+    return said if "nothing is signed" in said else ""
+
+
+def act(hub: RunningHub, name: str) -> None:
+    hub.command("admin", "user", "create", name, "--data", str(hub.data))
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+def test_a_machine_that_was_set_back_whole_signs_nothing_until_it_has_what_its_witness_saw(tmp_path: Path):
+    log, witness = hub_at(tmp_path / "log"), hub_at(tmp_path / "witness")
+
+    def witnessed() -> int:
+        return int(status(witness)["witnessed"][0]["size"])
+
+    with witness:
+        with log:
+            introduce(log, witness)
+            eventually("not cosigned", lambda: cosigned(log))
+        shutil.copytree(log.data, tmp_path / "image")
+        with log:
+            before = witnessed()
+            act(log, "late")
+            eventually("not cosigned again", lambda: witnessed() > before)
+            newest = text(log, "/log/checkpoint").split("\n\n")[0]
+        log.data.rename(tmp_path / "newest")
+        (tmp_path / "image").rename(log.data)
+
+        # All of the machine is as it was: keys, database and what it had signed. Its witness knows more.
+        with log:
+            act(log, "other")
+            act(log, "another")
+            eventually("it signs on", lambda: refusal(log) != "")
+            said = refusal(log)
+            assert f"A witness has seen {newest.splitlines()[1]} entries of this log" in said
+            assert "allmende admin log resume" in said
+            assert status(log)["refused"] is not None
+            assert int(text(log, "/log/checkpoint").splitlines()[1]) < int(newest.splitlines()[1])
+            resumed = log.command("admin", "log", "resume", "--data", str(log.data), check=False)
+            assert "goes on" not in resumed
+            assert refusal(log)
+
+        # The newest database comes back; what the image held against it stays, and is looked at.
+        held = (log.data / "keys" / "held-checkpoint").read_bytes()
+        log.data.rename(tmp_path / "wrong")
+        (tmp_path / "newest").rename(log.data)
+        (log.data / "keys" / "held-checkpoint").write_bytes(held)
+        assert refusal(log)
+        assert "goes on" in log.command("admin", "log", "resume", "--data", str(log.data))
+        with log:
+            act(log, "later")
+            eventually("not cosigned at last", lambda: witnessed() > int(newest.splitlines()[1]))
+            assert status(log)["refused"] is None
+        assert status(witness)["evidence"] == []

@@ -17,6 +17,7 @@ from tools.demonstration.derivatives import merged_folder, trained_folder
 from tools.demonstration.kinship import contradict_lie, tell_descent
 from tools.demonstration.lying import claimed_folder, lying_folder
 from tools.demonstration.reading import read_page, read_refusal
+from tools.demonstration.recording import tell_record
 from tools.demonstration.scene import (
     BASE,
     CLAIMED,
@@ -116,6 +117,11 @@ def publish_lie(scene: Scene) -> str:
     return contradict_lie(scene)
 
 
+def read_record(scene: Scene) -> str:
+    """What is known of the merge, as one document and as others' forms of it."""
+    return tell_record(scene, merged_folder(scene)[0])
+
+
 def keep_private(scene: Scene) -> str:
     """A private repo, as its owner and as others see it."""
     from huggingface_hub.errors import RepositoryNotFoundError
@@ -168,6 +174,7 @@ STEPS = (
     Step("Store what is new", store_what_is_new),
     Step("Sign and verify", sign_and_verify),
     Step("Verify without the hub", verify_offline),
+    Step("Read the record", read_record),
     Step("Keep something private", keep_private),
     Step("Refuse what attacks", refuse_danger),
     Step("Open the pages", open_pages),

@@ -17,6 +17,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from allmende import __version__
+from allmende.api.applications import add_application_routes
+from allmende.api.documents import add_document_routes
 from allmende.api.evidence import add_evidence_routes
 from allmende.api.lineage import add_lineage_routes
 from allmende.api.log import add_log_routes
@@ -36,7 +38,18 @@ from allmende.registry import readable_repo, resolve_revision
 __all__ = ["PREFIX", "make_api"]
 
 PREFIX = "/api/allmende/v1"
-FEATURES = ("facts", "git-lfs", "huggingface-hub", "log", "objects", "proof", "scan", "signatures", "xet")
+FEATURES = (
+    "applications",
+    "facts",
+    "git-lfs",
+    "huggingface-hub",
+    "log",
+    "objects",
+    "proof",
+    "scan",
+    "signatures",
+    "xet",
+)
 
 
 class HubDescription(BaseModel):
@@ -115,9 +128,11 @@ def make_api() -> FastAPI:
     add_object_routes(app)
     add_signature_routes(app)
     add_record_routes(app)
+    add_document_routes(app)
     add_proof_routes(app)
     add_evidence_routes(app)
     add_search_routes(app)
+    add_application_routes(app)
     return app
 
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from allmende.cli.hub_place import HubPlace, opened
 from allmende.cli.output import AsJson, note, say, say_json, say_table
 from allmende.clock import iso
-from allmende.errors import BadRequest, Conflict
+from allmende.errors import BadRequest
 
 if TYPE_CHECKING:
     from allmende.registry import Account, Scope, Token
@@ -52,14 +52,8 @@ def create_token(
     kind = "fine_grained" if scopes else role or "read"
     with opened(place) as services, services.database.write() as uow:
         owner = _owner(uow, user)
-        if not replace and any(token.name == name for token in list_tokens(uow, owner.id)):
-            raise Conflict(
-                f"{owner.name} has a token called {name!r}.",
-                hint="Choose another name, or end the present one with --replace.",
-                code="token_exists",
-            )
         ends = None if expires is None else _moment(expires, uow.now)
-        secret = issue_token(uow, owner, name, kind, scopes=scopes, expires_at=ends)
+        secret = issue_token(uow, owner, name, kind, scopes=scopes, expires_at=ends, replace=replace)
         (made,) = (token for token in list_tokens(uow, owner.id) if token.name == name)
     if as_json:
         say_json("allmende.admin-token/1", {"user": owner.name, **_token(made), "token": secret})

@@ -16,9 +16,11 @@ from allmende.cli import (
     admin_scan,
     admin_tokens,
     admin_upkeep,
+    applications,
     assess,
     client_environment,
     diff,
+    document,
     evidence,
     inspect,
     lineage,
@@ -51,8 +53,10 @@ def build() -> App:
     app.command(serve.serve, name="serve")
     app.command(_admin(), name="admin")
     app.command(client_environment.env, name="env")
+    app.command(_applications(), name="applications")
     app.command(assess.assess, name="assess")
     app.command(diff.diff, name="diff")
+    app.command(document.document, name="document")
     app.command(evidence.evidence, name="evidence")
     app.command(lineage.lineage, name="lineage")
     app.command(inspect.inspect, name="inspect")
@@ -67,6 +71,16 @@ def build() -> App:
     app.command(_store(), name="store")
     app.command(verify.verify, name="verify")
     return app
+
+
+def _applications() -> App:
+    register = App(help="The register of applications of a hub.")
+    register.command(applications.list_of_applications, name="list")
+    register.command(applications.put, name="put")
+    register.command(applications.show, name="show")
+    register.command(applications.delete, name="delete")
+    register.command(applications.evidence, name="evidence")
+    return register
 
 
 def _log() -> App:

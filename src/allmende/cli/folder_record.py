@@ -31,7 +31,7 @@ _MAX_CARD_BYTES = 1024 * 1024
 _MAX_CONFIG_BYTES = 4 * 1024 * 1024
 _TOOL = Tool("allmende", __version__)
 _FORMATS = Tool("allmende.formats", "1")
-_NOT_HERE = ("scan", "lineage", "declared_bases", "licence_composition", "energy", "storage", "weights")
+_NOT_HERE = ("scan", "lineage", "declared_bases", "licence_composition", "energy", "weights")
 
 
 def folder_record(place: Path, name: str, repo_type: RepoType, now: datetime) -> JsonObject:

@@ -98,7 +98,7 @@ def make_ready(settings: "Settings", *, serving: bool = False) -> None:
     With `serving` it is the start of a server: whether the folder is a restored copy is looked at too, and
     whether the rules of the scan are new to it.
     """
-    from allmende.flows import notice_new_lineage, notice_new_rules, open_services
+    from allmende.flows import notice_new_law, notice_new_lineage, notice_new_rules, open_services
     from allmende.storage import migrate, settle_epoch
 
     services = open_services(settings)
@@ -108,6 +108,7 @@ def make_ready(settings: "Settings", *, serving: bool = False) -> None:
             settle_epoch(services.database, settings.data)
             notice_new_rules(services)
             notice_new_lineage(services)
+            notice_new_law(services)
     finally:
         services.close()
 

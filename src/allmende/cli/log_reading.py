@@ -65,16 +65,22 @@ def mirror(
 
 
 def check(
-    folder: Annotated[Path, Parameter(help="A mirror.")],
+    folder: Annotated[Path, Parameter(help="A mirror, or a file with evidence against a log.")],
     /,
     *,
     policy: _PolicyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a mirror whole, without a network: entries, tiles, every checkpoint, every statement."""
+    """Check a mirror whole, without a network: entries, tiles, every checkpoint, every statement.
+
+    Of a file with evidence it says whether the log has signed two histories; --policy names the log's key.
+    """
     from allmende.client import check_mirror
     from allmende.merkle import read_policy
 
+    if folder.is_file():
+        _check_evidence(folder, policy, as_json=as_json)
+        return
     found = check_mirror(folder, read_policy(_given_policy(folder, policy)))
     checkpoint = found.accepted.checkpoint
     if as_json:
@@ -93,6 +99,32 @@ def check(
     say(
         f"right: {checkpoint.size} entries of {checkpoint.origin}, {found.checkpoints} checkpoints, "
         f"{found.statements} statements."
+    )
+
+
+def _check_evidence(file: Path, policy: Path | None, *, as_json: bool) -> None:
+    from allmende.client import read_bounded
+    from allmende.merkle import (
+        MAX_EVIDENCE_BYTES,
+        KnownLog,
+        read_checkpoint,
+        read_equivocation,
+        read_policy,
+    )
+
+    found = read_equivocation(read_bounded(file, MAX_EVIDENCE_BYTES))
+    origin = read_checkpoint(found.larger.text).origin
+    believed = read_policy(_given_policy(file.parent, policy))
+    keys = tuple(log.key for log in believed.logs if log.key.name == origin)
+    smaller, larger = found.check(KnownLog(origin, keys))
+    if as_json:
+        roots = [{"size": one.size, "root": one.root.hex()} for one in (smaller, larger)]
+        say_json("allmende.log-evidence/1", {"origin": origin, "signed": roots})
+        return
+    say(
+        printable(
+            f"proven: {origin} has signed two histories, of {smaller.size} and of {larger.size} entries."
+        )
     )
 
 

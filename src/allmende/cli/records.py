@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from allmende.cli.exits import OK
-from allmende.cli.output import AsJson, note, printable, say, say_json
+from allmende.cli.output import AsJson, note, printable, say, say_json, size_text
 from allmende.errors import BadRequest
 
 if TYPE_CHECKING:
-    from allmende.proof import JsonObject
+    from allmende.proof import JsonObject, JsonValue
     from allmende.record import Record
 
-__all__ = ["bom", "record"]
+__all__ = ["Remote", "bom", "record", "record_of"]
 
 _RepoType = Literal["model", "dataset", "space"]
 _Format = Literal[
@@ -42,6 +42,9 @@ def record(
     /,
     *,
     repo_type: _Type = "model",
+    against: Annotated[
+        str | None, Parameter(help="Another revision, folder or record: say what this one says otherwise.")
+    ] = None,
     envelope: Annotated[bool, Parameter(help="The signed form, as it stands in the log.")] = False,
     output: _Output = None,
     endpoint: _Endpoint = None,
@@ -52,15 +55,23 @@ def record(
 
     Of a folder the record is made here, from the files alone.
     """
+    if against is not None:
+        if envelope:
+            raise BadRequest("A difference is not signed.", hint="Leave --envelope or --against out.")
+        before, after = (record_of(one, repo_type, endpoint, token) for one in (against, what))
+        _tell_difference(before, after, output, as_json=as_json)
+        return OK
     if envelope:
-        document = _Remote(what, repo_type, endpoint, token).fetch(signed=True)
+        document = Remote(what, repo_type, endpoint, token).fetch(signed=True)
         _write(_pretty(document), output)
         return OK
-    found = _record_of(what, repo_type, endpoint, token)
+    found = record_of(what, repo_type, endpoint, token)
     if as_json or output is not None:
         _write(_pretty(found.document), output)
     else:
         _say(found)
+        if found.subject.commit is not None and not what.endswith(".record.json"):
+            _say_storage(Remote(what, repo_type, endpoint, token).storage())
     return OK
 
 
@@ -84,7 +95,7 @@ def bom(
     """
     from allmende.bom import render
 
-    found = _record_of(what, repo_type, endpoint, token)
+    found = record_of(what, repo_type, endpoint, token)
     address = None if found.subject.commit is None else _address_of(what, endpoint)
     if completeness:
         _say_completeness(found, address, as_json=as_json)
@@ -96,7 +107,8 @@ def bom(
 # --- where records come from ------------------------------------------------------------------------------
 
 
-def _record_of(what: str, repo_type: _RepoType, endpoint: str | None, token: str | None) -> "Record":
+def record_of(what: str, repo_type: _RepoType, endpoint: str | None, token: str | None) -> "Record":
+    """The record of a revision on a hub, of a folder or file here, or one that was saved."""
     from allmende.record import read_record
 
     place = Path(what)
@@ -107,7 +119,7 @@ def _record_of(what: str, repo_type: _RepoType, endpoint: str | None, token: str
 
         name = place.resolve().name or "folder"
         return read_record(folder_record(place, name, repo_type, datetime.now(UTC)))
-    return read_record(_Remote(what, repo_type, endpoint, token).fetch(signed=False))
+    return read_record(Remote(what, repo_type, endpoint, token).fetch(signed=False))
 
 
 def _read_file(place: Path) -> "Record":
@@ -118,7 +130,7 @@ def _read_file(place: Path) -> "Record":
         return read_record(read_json(reader.read(_MAX_RECORD_BYTES + 1), _MAX_RECORD_BYTES))
 
 
-class _Remote:
+class Remote:
     """A revision of a repo on a hub."""
 
     def __init__(self, what: str, repo_type: _RepoType, endpoint: str | None, token: str | None) -> None:
@@ -134,15 +146,43 @@ class _Remote:
         self._token = token
 
     def fetch(self, *, signed: bool) -> "JsonObject":
+        """The record of the revision, or its envelope."""
+        """Its record, or the signed form."""
         from urllib.parse import quote
 
+        path = f"record/{quote(self._revision, safe='')}"
+        return self._get(f"{path}?envelope=1" if signed else path)
+
+    def storage(self) -> "JsonObject":
+        """What the repo takes on the hub at present."""
+        return self._get("storage")
+
+    def file(self, path: str, most_bytes: int) -> bytes | None:
+        """A small file of the revision, one byte more than allowed at most; None where there is none."""
+        from urllib.parse import quote
+
+        from allmende.client import Connection, known_token
+        from allmende.errors import NotFound
+
+        before = "" if self._repo.type == "model" else f"{self._repo.type}s/"
+        address = f"/{before}{self._repo.name}/resolve/{quote(self._revision, safe='')}/{quote(path)}"
+        found: bytes | None = None
+        with Connection(str(self._endpoint), self._token or known_token()) as hub:
+            try:
+                with hub.open("GET", address) as answer:
+                    found = answer.read(most_bytes + 1)
+            except NotFound:
+                # No file of that name: the publisher has added nothing.
+                found = None
+        return found
+
+    def _get(self, path: str) -> "JsonObject":
         from allmende.client import Connection, UnexpectedAnswer, known_token
 
-        path = (
-            f"/api/allmende/v1/{self._repo.type}s/{self._repo.name}/record/{quote(self._revision, safe='')}"
-        )
         with Connection(str(self._endpoint), self._token or known_token()) as hub:
-            document, _headers = hub.json("GET", f"{path}?envelope=1" if signed else path)
+            document, _headers = hub.json(
+                "GET", f"/api/allmende/v1/{self._repo.type}s/{self._repo.name}/{path}"
+            )
         if not isinstance(document, dict):
             raise UnexpectedAnswer("The hub's answer is no record.")
         return document
@@ -191,13 +231,60 @@ def _say(found: "Record") -> None:
         say(f"{name.replace('_', ' ').ljust(width)}  {source.ljust(8)}  {printable(told)}")
 
 
-def _short(found: "Record", name: str) -> str:
-    from allmende.proof import canonical_json
+def _say_storage(now: "JsonObject") -> None:
+    """What is no fact of the revision: it changes with whatever else the hub keeps."""
+    content, stored = now.get("content_bytes"), now.get("stored_bytes")
+    if isinstance(content, int) and isinstance(stored, int):
+        say(f"large files now take {size_text(stored)} on this hub, for {size_text(content)} of them")
 
-    value = found.value(name)
+
+def _tell_difference(before: "Record", after: "Record", output: Path | None, *, as_json: bool) -> None:
+    from allmende.record import difference
+
+    found = difference(before, after)
+    if as_json or output is not None:
+        _write(_pretty(found), output)
+        return
+    for one, word in ((before, "from"), (after, "to")):
+        at = f" at {one.subject.commit}" if one.subject.commit else ""
+        say(f"{word.ljust(4)} {one.subject.type} {printable(one.subject.name)}{at}")
+    for word in ("added", "removed", "changed"):
+        for row in _rows(found, word):
+            say(f"{word.ljust(8)} {str(row.get('name')).replace('_', ' ')}")
+            for side, mark in (("before", "-"), ("after", "+")):
+                if side in row:
+                    say(f"  {mark} {printable(_text(_value(row, side)))}")
+            paths = row.get("paths")
+            for kind in ("added", "removed", "changed") if isinstance(paths, dict) else ():
+                for path in _listed(paths, kind):
+                    say(f"    {kind.ljust(8)} {printable(str(path))}")
+    say(f"{len(_listed(found, 'unchanged'))} of {len(after.facts)} facts say the same")
+
+
+def _listed(value: object, key: str) -> "list[JsonValue]":
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _rows(value: "JsonObject", key: str) -> "list[JsonObject]":
+    return [row for row in _listed(value, key) if isinstance(row, dict)]
+
+
+def _value(row: "JsonObject", side: str) -> "JsonValue":
+    fact = row[side]
+    return fact.get("value") if isinstance(fact, dict) else None
+
+
+def _short(found: "Record", name: str) -> str:
     if name == "files":
         said = found.object(name)
         return f"{said.get('count')} files, {said.get('size_bytes')} bytes"
+    return _text(found.value(name))
+
+
+def _text(value: "JsonValue") -> str:
+    from allmende.proof import canonical_json
+
     text = value if isinstance(value, str) else canonical_json(value).decode()
     return text if len(text) <= _MAX_VALUE_CHARS else f"{text[:_MAX_VALUE_CHARS]}…"
 

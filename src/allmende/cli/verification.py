@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from allmende.client import (
+    BytesDiffer,
     Connection,
     KnownPolicy,
     LocalModel,
+    RemoteFile,
     RemoteRepo,
-    Snapshot,
     cached_snapshot,
     fetch_proof,
     known_policy,
@@ -18,6 +19,7 @@ from allmende.client import (
     meet,
     proof_path,
     read_bounded,
+    read_small_files,
 )
 from allmende.errors import AllmendeError, NotFound
 from allmende.ids import COMMIT_OID, RepoType
@@ -25,12 +27,14 @@ from allmende.proof import (
     MAX_BUNDLE_BYTES,
     MAX_PROOF_BUNDLE_BYTES,
     BundleFile,
+    Check,
     EvidenceVerdict,
     FolderFile,
     SignatureReport,
     SignedFile,
     TrustPolicy,
     Verdict,
+    checks_of,
     evidence_hub,
     is_signature_path,
     judge_bundle,
@@ -57,6 +61,9 @@ _TYPES: tuple[RepoType, ...] = ("model", "dataset", "space")
 _NO_PROOF_HINT = "Pull it with allmende pull, or fetch one: allmende proof REPO -o FILE, then --bundle FILE."
 
 
+_ADVISORIES = Check("advisories", "not_checked", "What became known of the model later is not asked for.")
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """A verdict, and what was found beside it."""
@@ -68,6 +75,37 @@ class Verification:
     """Of the publisher's own signatures among the files, by path."""
     known: KnownPolicy | None = None
     """The user's file by which the log is believed, if it was that."""
+    withheld: tuple[str, ...] = ()
+    """Small files that the hub gives to nobody: their sizes are compared, and their bytes are not."""
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What the verdict rests on, step by step, and what was not looked at."""
+        steps = checks_of(self.verdict, bytes_read=self.folder is not None)
+        if not steps:
+            return ()
+        return (*steps, *self._withheld_check(), *self._publisher_checks(), _ADVISORIES)
+
+    def _withheld_check(self) -> tuple[Check, ...]:
+        if not self.withheld:
+            return ()
+        count = len(self.withheld)
+        named = f"{self.withheld[0]}{f' and {count - 1} more' if count > 1 else ''}"
+        return (Check("withheld", "not_checked", f"The hub's scan stops {named}: compared by size alone."),)
+
+    def _publisher_checks(self) -> tuple[Check, ...]:
+        if self.folder is None:
+            return (Check("publisher", "not_checked", "Signatures of the publisher are read in a folder."),)
+        if not self.signatures:
+            return (Check("publisher", "absent", "No signature of the publisher lies among the files."),)
+        return tuple(
+            Check(
+                "publisher",
+                "held" if report.is_valid else "not_checked",
+                f"{path}: {report.state}. {report.reason}",
+            )
+            for path, report in self.signatures.items()
+        )
 
 
 def verify_local(
@@ -104,8 +142,13 @@ def verify_local(
     return Verification(verdict, model.folder, known=known)
 
 
-def verify_remote(hub: Connection, repo: RemoteRepo, revision: str, policy: bytes | None) -> Verification:
-    """The verdict on what a hub lists and proves; the bytes of the files are not read."""
+def verify_remote(
+    hub: Connection, repo: RemoteRepo, revision: str, policy: bytes | None, *, jobs: int = 0
+) -> Verification:
+    """The verdict on what a hub lists and proves.
+
+    Small files, which git itself keeps and names, are read; of large ones the hashes are compared.
+    """
     known = None if policy is not None else meet(hub)
     snapshot = list_snapshot(hub, repo, revision)
     try:
@@ -113,11 +156,19 @@ def verify_remote(hub: Connection, repo: RemoteRepo, revision: str, policy: byte
     except NotFound as error:
         return Verification(unknown(f"The hub has no proof of {repo.name}: {error.message}", error.hint))
     verdict = judge_bundle(data, policy if known is None else known.data)
-    if verdict.checked is not None:
-        verdict = judge_files(verdict, _listed(snapshot, verdict.checked.bundle.files))
-        if verdict.checked is not None and verdict.checked.bundle.commit != snapshot.commit:
-            verdict = Verdict("refused", "other_commit", "The proof is of another commit.")
-    return Verification(verdict, known=known)
+    if verdict.checked is None:
+        return Verification(verdict, known=known)
+    if verdict.checked.bundle.commit != snapshot.commit:
+        return Verification(
+            Verdict("refused", "other_commit", "The proof is of another commit."), known=known
+        )
+    try:
+        read = read_small_files(hub, snapshot, jobs=jobs)
+    except BytesDiffer as error:
+        return Verification(refused(error), known=known)
+    withheld = tuple(sorted(path for path, file in read.items() if file.sha256 is None))
+    verdict = judge_files(verdict, _listed(read, verdict.checked.bundle.files))
+    return Verification(verdict, known=known, withheld=withheld)
 
 
 def with_signatures(found: Verification, trust: TrustPolicy, *, is_needed: bool) -> Verification:
@@ -195,10 +246,10 @@ def _policy_for(data: bytes) -> KnownPolicy | None:
     return known_policy(hub)
 
 
-def _listed(snapshot: Snapshot, proven: tuple[BundleFile, ...]) -> Mapping[str, FolderFile]:
-    """The hub's list as if it were files. Small files are listed by their git id, so only sizes compare."""
+def _listed(listed: Mapping[str, RemoteFile], proven: tuple[BundleFile, ...]) -> Mapping[str, FolderFile]:
+    """The hub's list as if it were files; of what it withholds the sizes alone compare."""
     digests = {one.path: one.sha256 for one in proven}
     return {
-        one.path: FolderFile(one.path, one.size_bytes, one.sha256 or digests.get(one.path))
-        for one in snapshot.files
+        path: FolderFile(path, one.size_bytes, one.sha256 or digests.get(path))
+        for path, one in listed.items()
     }

@@ -1,6 +1,7 @@
 """`allmende verify`: whether files are what a hub published, by its log and whom the reader believes."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -41,7 +42,7 @@ def verify(
 ) -> int:
     """Exit code 0: verified; 1: refused; 2: nothing to verify against. Nothing is changed.
 
-    Of a repo on a hub the list and the proofs are verified, and the bytes of the files are not read.
+    Of a repo on a hub the list and the proofs are verified, small files are read, and large ones are not.
     """
     from allmende.cli.first_contact import tell_first_contact
     from allmende.cli.progress import ByteProgress
@@ -65,6 +66,8 @@ def verify(
         EXIT_CODES,
         MAX_TRUST_POLICY_BYTES,
         NO_TRUST,
+        check_lines,
+        detail_lines,
         list_folder,
         read_trust_policy,
         verdict_lines,
@@ -85,7 +88,7 @@ def verify(
     is_path = Path(what).expanduser().exists() or what.startswith((".", "/", "~"))
     if not is_path and not offline and cache is None and bundle is None:
         with connection() as hub:
-            found = verify_remote(hub, RemoteRepo(repo_type, name), revision, believed)
+            found = verify_remote(hub, RemoteRepo(repo_type, name), revision, believed, jobs=max(0, jobs))
     else:
         model = (
             find_local(Path(what).expanduser())
@@ -107,18 +110,22 @@ def verify(
     if as_json:
         say_json("allmende.verify/1", _document(found))
     else:
-        lines = list(verdict_lines(found.verdict))
-        say(printable(lines[0]))
-        if found.verdict.state == "verified" and found.folder is None:
-            say("  The bytes of the files were not read: pull them, and verify the folder.")
-        for line in lines[1:]:
+        for line in verdict_lines(found.verdict):
             say(printable(line))
-        for path, report in found.signatures.items():
-            say(printable(f"  signature   {path}: {report.state}. {report.reason}"))
+        if found.verdict.state == "verified" and found.folder is None:
+            say("  Large files were not read: pull them, and verify the folder.")
+        details = list(detail_lines(found.verdict))
+        for line in (*check_lines(found.checks, _width()), *([""] if found.checks else []), *details):
+            say(printable(line))
         if found.known is not None:
             note(f"The log is believed by {found.known.path}.")
         tell_first_contact(found.known)
     return EXIT_CODES[found.verdict.state]
+
+
+def _width() -> int:
+    """How wide lines of words are: as the terminal, and not wider than one likes to read."""
+    return max(40, min(shutil.get_terminal_size((80, 24)).columns, 100))
 
 
 def _verify_archive(path: Path, policy: bytes | None, *, as_json: bool) -> int:
@@ -168,6 +175,8 @@ def _document(found: "Verification") -> dict[str, Any]:
         "bytes_read": found.folder is not None and files is not None,
         "policy": None if found.known is None else str(found.known.path),
         "first_contact": found.known is not None and found.known.is_new,
+        "checks": [one.json for one in found.checks],
+        "withheld": list(found.withheld[:_MAX_LISTED]),
         "signatures": {path: report.json for path, report in found.signatures.items()},
         "revision": None,
         "files": None,

@@ -1,5 +1,19 @@
 """Use cases that join several rooms: bootstrap, examine, maintenance."""
 
+from allmende.flows.application_assessing import (
+    DescriptionImpossible,
+    assess_text,
+    notice_new_law,
+)
+from allmende.flows.application_evidence import evidence_of_application, log_evidence
+from allmende.flows.application_register import (
+    assessment_again,
+    change_application,
+    publish_application,
+    register_application,
+    shown_assessment,
+    shown_assessments,
+)
 from allmende.flows.attesting import (
     MAX_ATTESTATION_BYTES,
     accept_attestation,
@@ -18,6 +32,7 @@ from allmende.flows.bootstrap import (
     read_plan,
 )
 from allmende.flows.chunk_maps import enqueue_chunking
+from allmende.flows.commons import Commons, FamilyLink, ScanDay, commons_of, public_counts
 from allmende.flows.content_examination import format_fact
 from allmende.flows.content_packing import enqueue_packing
 from allmende.flows.erasing import erase_person
@@ -71,11 +86,18 @@ from allmende.flows.packing_upkeep import (
     set_packing_paused,
 )
 from allmende.flows.proof_bundle import ProofNotKept, proof_bundle
+from allmende.flows.publisher_documents import (
+    DocumentForOthers,
+    DocumentSources,
+    document_sources,
+    make_for,
+    offered_documents,
+)
 from allmende.flows.pushed_deltas import DELTA_TRANSFER, ReceivedDelta, rebuild_pushed
 from allmende.flows.reading import BytesDamaged, open_content, open_packed, plain_file, shelf_of
 from allmende.flows.rebuilding import ShardProgress
 from allmende.flows.record_queue import enqueue_record
-from allmende.flows.records import record_envelope, record_of, shown_versions
+from allmende.flows.records import RecordNotReady, ShownVersion, record_envelope, record_of, shown_versions
 from allmende.flows.removal import remove_repo
 from allmende.flows.repo_changes import change_repo, rename_repo
 from allmende.flows.rescan import notice_new_rules, start_rescan
@@ -108,6 +130,7 @@ from allmende.flows.serving import (
 from allmende.flows.shard_receipt import let_go_of_named, receive_shard
 from allmende.flows.signature_checking import SIGNATURE
 from allmende.flows.statement_key import statement_signer
+from allmende.flows.table_previews import table_preview
 from allmende.flows.tree_digests import TreeFile, known_tree_digests, tree_digests
 from allmende.flows.trust_policies import set_hub_trust, set_trust
 from allmende.flows.unpacking import enqueue_unpacking
@@ -136,12 +159,17 @@ __all__ = [
     "BytesDamaged",
     "Change",
     "ChunkDamaged",
+    "Commons",
     "ContentsFigures",
     "DeclaredBase",
     "DescendantsPage",
+    "DescriptionImpossible",
+    "DocumentForOthers",
+    "DocumentSources",
     "Door",
     "EdgeView",
     "FamilyFigures",
+    "FamilyLink",
     "FileBlocked",
     "FileHoldsSecret",
     "FileOffers",
@@ -176,11 +204,14 @@ __all__ = [
     "ProofNotKept",
     "ReceivedDelta",
     "ReconstructionTerm",
+    "RecordNotReady",
     "RevisionVerdicts",
+    "ScanDay",
     "ScanReport",
     "SerializedXorb",
     "Services",
     "ShardProgress",
+    "ShownVersion",
     "Subject",
     "TreeFile",
     "TreeLink",
@@ -190,13 +221,18 @@ __all__ = [
     "accept_attestation",
     "ancestors",
     "apply_plan",
+    "assess_text",
+    "assessment_again",
     "begin_epoch",
+    "change_application",
     "change_repo",
     "check_attestation",
     "collect_garbage",
+    "commons_of",
     "contents_figures",
     "create_first_administrator",
     "descendants",
+    "document_sources",
     "end_override",
     "enqueue_all_packing",
     "enqueue_chunking",
@@ -205,6 +241,7 @@ __all__ = [
     "enqueue_unpacking",
     "entry_verdicts",
     "erase_person",
+    "evidence_of_application",
     "family_figures",
     "find_offers",
     "forget_lineage_of_contents",
@@ -217,16 +254,20 @@ __all__ = [
     "let_go_of_named",
     "lift_verdict",
     "lineage_of",
+    "log_evidence",
     "log_status",
+    "make_for",
     "make_log_runner",
     "make_packing_worker",
     "make_worker",
     "mark_damaged",
     "note_repo_changed",
     "note_scopes_changed",
+    "notice_new_law",
     "notice_new_lineage",
     "notice_new_rules",
     "offered",
+    "offered_documents",
     "offers_xet",
     "open_content",
     "open_packed",
@@ -237,12 +278,15 @@ __all__ = [
     "plain_file",
     "policy_text",
     "proof_bundle",
+    "public_counts",
+    "publish_application",
     "read_plan",
     "rebuild_pushed",
     "receive_shard",
     "reconstruct",
     "record_envelope",
     "record_of",
+    "register_application",
     "remove_repo",
     "rename_repo",
     "repo_figures",
@@ -257,6 +301,8 @@ __all__ = [
     "set_trust",
     "shard_for_chunk",
     "shelf_of",
+    "shown_assessment",
+    "shown_assessments",
     "shown_attestation",
     "shown_attestations",
     "shown_entries",
@@ -269,6 +315,7 @@ __all__ = [
     "stored_bytes_of",
     "subject_at",
     "subject_of",
+    "table_preview",
     "tree_digests",
     "verdict_fact",
     "verdicts_of",

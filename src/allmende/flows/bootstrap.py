@@ -255,7 +255,9 @@ def _apply_token(uow: UnitOfWork, user: Account, planned: PlannedUser, outcome: 
     stands_for = present if planned.token is None else find_token(uow, planned.token)
     if present is not None and _is_as_planned(stands_for, present, planned):
         return
-    secret = issue_token(uow, user, planned.token_name, planned.token_role, secret=planned.token)
+    secret = issue_token(
+        uow, user, planned.token_name, planned.token_role, secret=planned.token, replace=True
+    )
     change = Change("token", f"{user.name}/{planned.token_name}", "created" if present is None else "updated")
     outcome.changes.append(change)
     if planned.token is None:

@@ -20,6 +20,7 @@ from allmende.facts import (
 )
 from allmende.flows.reading import open_content, open_unpacked
 from allmende.flows.services import Services
+from allmende.flows.table_previews import forget_table_preview
 from allmende.formats import (
     GgufHeader,
     JsonObject,
@@ -118,6 +119,7 @@ def forget_content(uow: UnitOfWork, sha256: Sha256) -> None:
     forget_weights_of_contents(uow, [sha256])
     for step in _HEADERS.values():
         forget_step(uow, step.step, {"content": sha256})
+    forget_table_preview(uow, sha256)
 
 
 def _is_current(fact: Fact | None) -> bool:

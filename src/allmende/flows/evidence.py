@@ -4,7 +4,7 @@ What is in it, and how it is verified without the hub, is said in `proof.evidenc
 """
 
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from tempfile import TemporaryFile
 from typing import BinaryIO
@@ -62,10 +62,16 @@ def heads_of(uow: UnitOfWork, repos: Iterable[Repo]) -> list[tuple[Repo, GitOid]
     return heads
 
 
-def write_evidence(services: Services, scope: str, heads: Sequence[tuple[Repo, GitOid]]) -> BinaryIO:
+def write_evidence(
+    services: Services,
+    scope: str,
+    heads: Sequence[tuple[Repo, GitOid]],
+    attached: Mapping[str, bytes] | None = None,
+) -> BinaryIO:
     """The archive, in a file that goes when it is closed, read from its beginning.
 
-    Revisions without a proof are listed with the reason. Raises LogUnsigned, KeysDamaged, OSError.
+    Revisions without a proof are listed with the reason; files of `attached` lie below `attached/`.
+    Raises LogUnsigned, KeysDamaged, OSError.
     """
     note = services.log.checkpoint()
     if note is None:
@@ -73,7 +79,7 @@ def write_evidence(services: Services, scope: str, heads: Sequence[tuple[Repo, G
     file = TemporaryFile(dir=services.settings.data)  # noqa: SIM115  # the caller closes it
     try:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            _fill(services, archive, scope, heads, note)
+            _fill(services, archive, scope, heads, note, attached or {})
     except BaseException:
         file.close()
         raise
@@ -87,6 +93,7 @@ def _fill(
     scope: str,
     heads: Sequence[tuple[Repo, GitOid]],
     note: Note,
+    attached: Mapping[str, bytes],
 ) -> None:
     made_at = iso(services.database.clock())
     files: dict[str, tuple[str, int]] = {}
@@ -115,7 +122,12 @@ def _fill(
         keys = sorted(key_entries(uow, size), key=lambda one: one.number)
     add("keys.json", keys_file([prove_entry(services, one, note) for one in keys]))
     add("checkpoint", bytes(note))
-    manifest = manifest_of(services.log.origin, scope, made_at, services.log.log_keys, proven, without, files)
+    for name, data in attached.items():
+        add(f"attached/{name}", data)
+    named = [f"attached/{name}" for name in attached]
+    manifest = manifest_of(
+        services.log.origin, scope, made_at, services.log.log_keys, proven, without, files, named
+    )
     _add(archive, "manifest.json", manifest)
     signer = services.log.statement_signer()
     _add(archive, "manifest.dsse.json", signed_manifest(manifest, signer, made_at))

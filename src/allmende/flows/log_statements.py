@@ -27,6 +27,13 @@ KINDS: Mapping[str, str] = {
     "account.created": "account",
     "account.erased": "account",
     "account.updated": "account",
+    "application.assessed": "assessment",
+    "application.changed": "assessment",
+    "application.created": "assessment",
+    "application.deleted": "delete",
+    "application.evidence": "assessment",
+    "application.hidden": "visibility",
+    "application.published": "visibility",
     "attestation.added": "attest",
     "contents.copied": "lineage",
     "contents.deleted": "delete",
@@ -75,10 +82,18 @@ _TOLD: Mapping[str, tuple[str, ...]] = {
 }
 """Which words of an event its statement repeats: none of a person, none that somebody typed."""
 
+_TOLD_OF_APPLICATIONS = ("assessment", "description", "manifest", "pack")
+"""Digests alone: of an assessment, a description, the manifest of an evidence pack, the law pack."""
+
+_ALSO_HASHED = frozenset(["ref.created", "repo.duplicated"])
+"""Acts that publish nothing new, whose entries have a `dirHash` all the same: a reader holds the files."""
+
 _COMMIT_IN = ("after", "commit", "revision")
 _KEPT_HASHES = 10_000
 
 _Revision = tuple[RepoId, GitOid]
+
+_in_ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 class LogStatements:
@@ -125,8 +140,9 @@ class LogStatements:
 
 
 def _published(act: Act) -> _Revision | None:
-    """The revision that an act published, if it did."""
-    if act.erased or act.repo_id is None or KINDS.get(act.kind) != "publish":
+    """The revision that an act published or gave a name, if it did."""
+    names_files = KINDS.get(act.kind) == "publish" or act.kind in _ALSO_HASHED
+    if act.erased or act.repo_id is None or not names_files:
         return None
     commit = _commit_of(act.payload)
     return None if commit is None else (act.repo_id, commit)
@@ -148,6 +164,8 @@ def _stated(act: Act, subjects: Mapping[RepoId, LogSubject], found_hash: str | N
         return Stated(kind, {"keys": act.payload["keys"]})
     if act.kind == "repo.deleted":
         return _deletion(act)
+    if act.kind.startswith("application.") and "subject" in act.payload:
+        return _about_application(act, kind)
     subject = None if act.repo_id is None else subjects.get(act.repo_id)
     if subject is None:
         said: dict[str, JsonValue] = {"act": act.kind, "payload": _digest(act.payload)}
@@ -185,6 +203,18 @@ def _about_repo(act: Act, kind: str, subject: LogSubject, found_hash: str | None
     return Stated(kind, said, shown, subject.subject, subject.hidden, commit)
 
 
+def _about_application(act: Act, kind: str) -> Stated:
+    """Of an application: its events hold subject and digests, and no names."""
+    payload = act.payload
+    said: JsonObject = {
+        "act": act.kind,
+        "repo": _repo("application", payload["id"], payload["subject"]),
+        "payload": _digest(payload),
+    }
+    told = {name: payload[name] for name in _TOLD_OF_APPLICATIONS if name in payload}
+    return Stated(kind, {**said, **told}, told, payload["subject"], bool(payload["hidden"]))
+
+
 def _deletion(act: Act) -> Stated:
     """Of a repo that is gone: what stood for it is in the event."""
     payload = act.payload
@@ -201,9 +231,7 @@ def _repo(repo_type: str, public_id: str, subject: str) -> JsonObject:
 
 def _digest(payload: Mapping[str, Any]) -> str:
     """Of all that an event says. A name in it may be no Unicode, so it is written in ASCII."""
-    return sha256(
-        json.dumps(dict(payload), sort_keys=True, separators=(",", ":")).encode("ascii")
-    ).hexdigest()
+    return sha256(_in_ascii.encode(dict(payload)).encode("ascii")).hexdigest()
 
 
 def _camel(name: str) -> str:

@@ -50,24 +50,27 @@ def shelf_of(services: Services, scope: int, settling: Settling | None = None) -
     return HubShelf(services.database, services.packs, scope, settling)
 
 
-def open_content(services: Services, content: Content, until: int | None = None) -> BinaryIO:
+def open_content(
+    services: Services, content: Content, until: int | None = None, *, verify: bool = True
+) -> BinaryIO:
     """A seekable reader of a content's bytes. Raises NotFound where they are not in the store.
 
     Reading raises BytesDamaged where a packed content cannot be decoded; wrong bytes of one are never given.
     Not for use by two threads at once. Who will read on up to the byte `until` says so: then what is packed
-    is decoded ahead.
+    is decoded ahead. Who holds the whole against its SHA-256 himself says that by `verify`: it is not done
+    twice then.
     """
     if not content.is_packed:
         try:
             return services.contents.open_read(content.location)
         except NotFound:
             # Packed since it was looked up, or of a plain file that is lost a recipe may be left.
-            reader = ContentReader(services, content.sha256, content.size_bytes, until)
+            reader = ContentReader(services, content.sha256, content.size_bytes, until, verify=verify)
             if not reader.is_there:
                 raise
             return cast(BinaryIO, reader)
     return services.hot.open_read(content.sha256) or cast(
-        BinaryIO, ContentReader(services, content.sha256, content.size_bytes, until)
+        BinaryIO, ContentReader(services, content.sha256, content.size_bytes, until, verify=verify)
     )
 
 
@@ -86,7 +89,7 @@ def open_unpacked(services: Services, content: Content) -> BinaryIO:
     What is packed is written to a temporary file without a name first, and verified. Raises NotFound, and
     BytesDamaged.
     """
-    reader = open_content(services, content, content.size_bytes)
+    reader = open_content(services, content, content.size_bytes, verify=False)
     try:
         reader.fileno()
     except io.UnsupportedOperation:
@@ -95,22 +98,33 @@ def open_unpacked(services: Services, content: Content) -> BinaryIO:
     return reader
 
 
-def open_packed(services: Services, recipe: KeptRecipe, until: int | None = None) -> BinaryIO:
+def open_packed(
+    services: Services, recipe: KeptRecipe, until: int | None = None, *, verify: bool = True
+) -> BinaryIO:
     """A reader of a content by one of its recipes and no other way; raises MalformedRecipe.
 
-    For `until` see `open_content`.
+    For `until` and `verify` see `open_content`.
     """
     ahead = None if until is None else services.ahead
     shelf = shelf_of(services, recipe.scope)
-    return cast(BinaryIO, open_recipe(read_recipe(recipe.body), shelf, ahead, until))
+    return cast(BinaryIO, open_recipe(read_recipe(recipe.body), shelf, ahead, until, verify=verify))
 
 
 class ContentReader(io.RawIOBase):
     """The bytes of a content that is packed, or has just been; see `open_content`."""
 
-    def __init__(self, services: Services, sha256: Sha256, size_bytes: int, until: int | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        sha256: Sha256,
+        size_bytes: int,
+        until: int | None = None,
+        *,
+        verify: bool = True,
+    ) -> None:
         super().__init__()
         self._until = until
+        self._verify = verify
         self._services = services
         self._sha256 = sha256
         self._size_bytes = size_bytes
@@ -209,7 +223,9 @@ class ContentReader(io.RawIOBase):
             location = content.location
             ways[location] = lambda: self._services.contents.open_read(location)
         for recipe in recipes:
-            ways[recipe.scope, recipe.body] = partial(open_packed, self._services, recipe, self._until)
+            ways[recipe.scope, recipe.body] = partial(
+                open_packed, self._services, recipe, self._until, verify=self._verify
+            )
         return ways
 
     def _is_plain(self, content: Content) -> bool:

@@ -5,13 +5,12 @@ is said to be unknown. Of lineage only that is told which everybody may know who
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from allmende.bom import compare_boms
 from allmende.clock import iso
 from allmende.facts import EXAMINED, Fact, RevisionFacts, attestations_of, revision_facts
-from allmende.flows.pack_figures import repo_figures
 from allmende.flows.record_files import json_objects
 from allmende.flows.record_lineage import lineage_facts_of
 from allmende.flows.scan_summary import SCAN
@@ -42,7 +41,6 @@ MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
 _BOM_TOOL = Tool("allmende.bom", "1")
 _TREE_TOOL = Tool("allmende.tree", "1")
-_STORAGE_TOOL = Tool("allmende.storage", "1")
 _MODELS_ALONE = ("parameters", "architecture", "hyperparameters", "library", "task", "tags", "weights")
 _NOT_FOUND_OUT = ("licence_composition", "energy")
 _SIGNATURE = "signature"
@@ -65,10 +63,13 @@ def gather(
     tree: Sequence[TreeFile],
     configs: Mapping[str, bytes],
     boms: Mapping[str, bytes],
+    *,
+    shows_card: bool,
 ) -> Gathered:
     """The facts of a revision. `tree` is all of its files, `configs` the bytes of those of `CONFIGS`.
 
-    `boms` are bills of materials among the files, with their bytes.
+    `boms` are bills of materials among the files, with their bytes. What the card says stands in it only with
+    `shows_card`.
     """
     now = uow.now
     found = revision_facts(uow, repo.id, commit_oid)
@@ -77,9 +78,8 @@ def gather(
     facts: Facts = {
         "files": files_fact([_listed(file) for file in tree], _TREE_TOOL, now),
         "commit": _commit(uow, commit_oid, now),
-        "storage": known(asdict(repo_figures(uow, repo)), "measured", _STORAGE_TOOL, now),
         **_examined(found),
-        **_card(uow, repo, commit_oid, tree, now),
+        **_card(uow, repo, commit_oid, tree, now, shows=shows_card),
         **lineage,
     }
     facts["hyperparameters"] = hyperparameters(
@@ -108,10 +108,20 @@ def _commit(uow: UnitOfWork, commit_oid: GitOid, now: datetime) -> JsonObject:
     return known(value, "measured", Tool("git", "1"), now, {"gitCommit": commit_oid})
 
 
-def _card(uow: UnitOfWork, repo: Repo, commit_oid: GitOid, tree: Iterable[TreeFile], now: datetime) -> Facts:
+def _card(
+    uow: UnitOfWork,
+    repo: Repo,
+    commit_oid: GitOid,
+    tree: Iterable[TreeFile],
+    now: datetime,
+    *,
+    shows: bool,
+) -> Facts:
     card = card_at(uow, repo.id, commit_oid)
     digest = next((file.sha256 for file in tree if file.path == CARD_PATH), None)
     evidence: JsonObject = {"path": CARD_PATH, "sha256": digest}
+    if not shows:
+        return dict.fromkeys(card_facts(repo.type, None, "", now, evidence), unknown("held_back"))
     if card is None:
         return card_facts(repo.type, None, "", now, evidence)
     return card_facts(repo.type, card.data, card.body, now, evidence)

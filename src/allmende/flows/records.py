@@ -26,13 +26,15 @@ from allmende.facts import (
     revisions_with_record,
     signed_record,
 )
+from allmende.flows.application_queue import note_model_changed
+from allmende.flows.file_verdicts import entry_verdicts
 from allmende.flows.record_facts import CONFIGS, MAX_CONFIG_BYTES, Gathered, gather
 from allmende.flows.record_files import small_files
 from allmende.flows.record_queue import enqueue_record
 from allmende.flows.services import Services
 from allmende.flows.statement_key import statement_signer
 from allmende.flows.tree_digests import TreeFile, tree_digests
-from allmende.git import owns
+from allmende.git import owns, read_commit
 from allmende.ids import GitOid, RepoId
 from allmende.jobs import JobContext, Schedule
 from allmende.proof import (
@@ -48,7 +50,16 @@ from allmende.proof import (
 )
 from allmende.proof import Subject as SignedSubject
 from allmende.record import Record, Subject, Tool, basis_of, make_record, read_record
-from allmende.registry import ANONYMOUS, Repo, find_repo_by_id, list_refs, next_repo_id, visible_among
+from allmende.registry import (
+    ANONYMOUS,
+    CARD_PATH,
+    Repo,
+    find_entry,
+    find_repo_by_id,
+    list_refs,
+    next_repo_id,
+    visible_among,
+)
 from allmende.storage import UnitOfWork
 
 __all__ = [
@@ -114,13 +125,24 @@ def make_record_of(services: Services, context: JobContext) -> None:
         repo = find_repo_by_id(uow, repo_id)
         if repo is None:
             return
-        gathered = gather(uow, repo, commit_oid, tree, configs, boms)
+        shows_card = _shows_card(services, uow, repo, commit_oid)
+        gathered = gather(uow, repo, commit_oid, tree, configs, boms, shows_card=shows_card)
         before = latest_record(uow, repo_id, commit_oid)
     subject = _subject(repo, commit_oid, tree)
     basis = basis_of(subject, gathered.facts)
     if before is not None and before.kept and before.basis == basis:
         return
     _sign(services, subject, repo_id, gathered, basis, before)
+
+
+def _shows_card(services: Services, uow: UnitOfWork, repo: Repo, commit_oid: GitOid) -> bool:
+    """Whether the words of the card may stand in a record, which everybody reads who may know of the repo."""
+    entry = find_entry(uow, read_commit(uow, commit_oid).tree_oid, CARD_PATH)
+    verdicts = entry_verdicts(services, uow, repo.id, [] if entry is None else [entry])
+    holds_back = services.settings.hold_back_secrets
+    return not any(
+        verdict.is_stopped or (verdict.holds_secret and holds_back) for verdict in verdicts.values()
+    )
 
 
 def _subject(repo: Repo, commit_oid: GitOid, tree: Sequence[TreeFile]) -> Subject:
@@ -176,6 +198,7 @@ def _sign(
             {"revision": commit_oid, "envelope": envelope.digest, "version": version},
             repo_id=repo_id,
         )
+        note_model_changed(services, uow, repo_id)
 
 
 def hub_name(services: Services) -> str:

@@ -7,6 +7,7 @@ from allmende.facts import (
     forget_repo_facts,
     forget_scan_changes,
 )
+from allmende.flows.application_queue import note_model_changed
 from allmende.flows.lineage_upkeep import forget_lineage_of_repo
 from allmende.flows.packing_upkeep import note_scopes_changed
 from allmende.flows.record_queue import note_record_subject_gone
@@ -24,6 +25,7 @@ def remove_repo(services: Services, uow: UnitOfWork, actor: Actor, repo: Repo) -
     actor.require_change(repo.namespace_id, repo.type, repo.full_name)
     forget_lineage_of_repo(services, uow, repo)
     erase_repo(uow, repo.id)
+    note_model_changed(services, uow, repo.id)
     delete_repo(uow, actor, repo)
     forget_repo_facts(uow, repo.id)
     forget_scan_changes(uow, repo.id)

@@ -1,5 +1,6 @@
 """Changing what a repo is called and who sees it: in the registry, and in all that follows from either."""
 
+from allmende.flows.application_queue import note_model_changed
 from allmende.flows.lineage_upkeep import note_repo_changed
 from allmende.flows.packing_upkeep import note_scopes_changed
 from allmende.flows.services import Services
@@ -14,6 +15,7 @@ def rename_repo(services: Services, uow: UnitOfWork, actor: Actor, repo: Repo, f
     moved = move_repo(uow, actor, repo, full_name)
     note_repo_changed(services, uow, repo)
     note_scopes_changed(services, uow)
+    note_model_changed(services, uow, repo.id)
     return moved
 
 
@@ -32,6 +34,7 @@ def change_repo(
     if private is not None and private != repo.private:
         note_repo_changed(services, uow, repo)
         note_scopes_changed(services, uow)
+    note_model_changed(services, uow, repo.id)
     changed = find_repo_by_id(uow, repo.id)
     if changed is None:
         raise RuntimeError("a repo vanished while it was changed")

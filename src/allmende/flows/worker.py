@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
+from allmende.flows.application_assessing import ASSESSING, assess_again, tend_applications
+from allmende.flows.application_queue import ASSESS_JOB
 from allmende.flows.chunk_maps import CHUNKING, chunk_contents
 from allmende.flows.content_packing import pack_content
 from allmende.flows.examine import examine
@@ -23,6 +25,7 @@ from allmende.jobs import Handler, JobContext, Worker
 __all__ = ["handlers", "make_packing_worker", "make_worker", "packing_is_done"]
 
 _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
+    ASSESS_JOB: assess_again,
     "attest": attest,
     "chunk": chunk_contents,
     "chunk_missing": chunk_contents,
@@ -38,6 +41,7 @@ _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
     "settle": settle,
     "signatures": recheck_signatures,
     "sweep": sweep,
+    "tend_applications": tend_applications,
     "tend_records": tend_records,
     "trace": trace_weights,
     "unpack": unpack_hot,
@@ -73,6 +77,6 @@ def make_worker(services: Services, threads: int | None = None) -> Worker:
     return Worker(
         services.queue,
         handlers(services),
-        schedules=(*SCHEDULES, CHUNKING, INDEXING, PACKING, SETTLING, RECORDING),
+        schedules=(*SCHEDULES, ASSESSING, CHUNKING, INDEXING, PACKING, SETTLING, RECORDING),
         threads=services.settings.workers if threads is None else threads,
     )

@@ -33,6 +33,8 @@ _STATUS: tuple[tuple[type[errors.AllmendeError], int], ...] = (
     (errors.NotOffered, 501),
     (errors.Unavailable, 503),
     (errors.StorageFull, 507),
+    # Well formed, and it does not hold: as the witness protocol of C2SP answers too.
+    (errors.Untrusted, 422),
 )
 
 _logger = logging.getLogger(__name__)

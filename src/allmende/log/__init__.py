@@ -11,6 +11,7 @@ from allmende.log.cosigning import collect_cosignatures, compare_with_witnesses
 from allmende.log.entries import (
     VEILED_KIND,
     LogEntry,
+    entries_below,
     entries_between,
     entries_of_repo,
     erase_acts,
@@ -19,6 +20,7 @@ from allmende.log.entries import (
     key_entries,
     newest_entry,
     read_entry,
+    times_of_entries,
 )
 from allmende.log.errors import (
     LOG_TROUBLE,
@@ -91,6 +93,7 @@ __all__ = [
     "check_log",
     "collect_cosignatures",
     "compare_with_witnesses",
+    "entries_below",
     "entries_between",
     "entries_of_repo",
     "erase_acts",
@@ -107,6 +110,7 @@ __all__ = [
     "read_entry",
     "remove_peer",
     "start_new_log",
+    "times_of_entries",
     "waiting_acts",
     "witnessed_logs",
     "witnessed_note",

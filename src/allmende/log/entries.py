@@ -23,6 +23,7 @@ __all__ = [
     "MAX_ENTRY_BYTES",
     "VEILED_KIND",
     "LogEntry",
+    "entries_below",
     "entries_between",
     "entries_in_order",
     "entries_of_repo",
@@ -33,6 +34,7 @@ __all__ = [
     "leaf_and_statement",
     "newest_entry",
     "read_entry",
+    "times_of_entries",
 ]
 
 VEILED_KIND = "private"
@@ -129,6 +131,32 @@ def newest_entry(uow: UnitOfWork, kind: str, *, before: int | None = None) -> Lo
         query = query.where(log_entry.c.number < before)
     row = uow.one_or_none(query.order_by(log_entry.c.number.desc()).limit(1))
     return None if row is None else _entry(row)
+
+
+def entries_below(
+    uow: UnitOfWork, below: int | None, limit: int, kind: str | None = None, *, told: bool = False
+) -> list[LogEntry]:
+    """The newest entries, or the newest before entry `below`, newest first; only those that say `kind`.
+
+    What an entry hides is of the kind `private` and of no other. With `told`, only those whose statements
+    were not erased. Which statement may be shown is the caller's question.
+    """
+    query = _select()
+    if below is not None:
+        query = query.where(log_entry.c.number < below)
+    if kind == VEILED_KIND:
+        query = query.where(log_entry.c.veiled.is_(True))
+    elif kind is not None:
+        query = query.where(log_entry.c.kind == kind, log_entry.c.veiled.is_(False))
+    if told:
+        query = query.where(log_entry.c.statement.is_not(None))
+    return [_entry(row) for row in uow.all(query.order_by(log_entry.c.number.desc()).limit(limit))]
+
+
+def times_of_entries(uow: UnitOfWork, numbers: Sequence[int]) -> dict[int, datetime]:
+    """When the acts of these entries were done; numbers that the log does not have are absent."""
+    query = select(log_entry.c.number, log_entry.c.at).where(log_entry.c.number.in_(sorted(set(numbers))))
+    return {int(row.number): row.at for row in uow.all(query)}
 
 
 def erase_repo(uow: UnitOfWork, repo_id: RepoId) -> None:

@@ -7,11 +7,12 @@ transaction, and only one process is in it: SQLite's write lock, or an advisory 
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import TypeAlias
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 
 from allmende.failpoints import reach
 from allmende.log.acts import Act, Statements
@@ -27,6 +28,9 @@ BATCH = 256
 """Acts in one transaction: few enough that nobody who writes waits for long."""
 
 KEYS_EVENT = "log.keys"
+
+_Salted: TypeAlias = tuple[Act, bytes | None]
+"""An act with its salt, which it has until it is erased."""
 
 _LOCK = 0x616C6D6C6F67  # any number that nothing else in the database locks
 _STATE = 1
@@ -83,14 +87,13 @@ def integrate(database: Database, statements: Statements, hub: str, limit: int =
     with database.write() as uow:
         if not _locked(uow):
             return 0
-        count = _append(uow, statements, hub, limit)
+        count = _append(uow, statements, hub, _still_pending(uow, acts))
         reach("log.before_commit")
     reach("log.integrated")
     return count
 
 
-def _append(uow: UnitOfWork, statements: Statements, hub: str, limit: int) -> int:
-    acts = _pending(uow, limit)
+def _append(uow: UnitOfWork, statements: Statements, hub: str, acts: Sequence[_Salted]) -> int:
     stated = statements.state(uow, [act for act, _ in acts])
     frontier = _frontier(uow)
     leaves: list[bytes] = []
@@ -114,13 +117,16 @@ def _append(uow: UnitOfWork, statements: Statements, hub: str, limit: int) -> in
         leaves.append(leaf)
     if rows:
         uow.execute(log_entry.insert(), rows)
-        numbered = update(outbox).where(outbox.c.id == bindparam("act")).values(log_index=bindparam("index"))
-        uow.connection.execute(numbered, [{"act": row["outbox_id"], "index": row["number"]} for row in rows])
+        uow.execute(
+            update(outbox)
+            .where(outbox.c.id == log_entry.c.outbox_id, log_entry.c.number >= frontier.size)
+            .values(log_index=log_entry.c.number)
+        )
         _put_state(uow, frontier.extended(map(leaf_hash, leaves)), _keys_digest(uow))
     return len(rows)
 
 
-def _pending(uow: UnitOfWork, limit: int) -> Sequence[tuple[Act, bytes | None]]:
+def _pending(uow: UnitOfWork, limit: int) -> list[_Salted]:
     query = select(outbox).where(outbox.c.log_index.is_(None)).order_by(outbox.c.id).limit(limit)
     return [
         (
@@ -128,6 +134,22 @@ def _pending(uow: UnitOfWork, limit: int) -> Sequence[tuple[Act, bytes | None]]:
             None if row.salt is None else bytes(row.salt),
         )
         for row in uow.all(query)
+    ]
+
+
+def _still_pending(uow: UnitOfWork, acts: Sequence[_Salted]) -> list[_Salted]:
+    """Those of these acts that are no entries yet, as they are now: one may have been erased meanwhile.
+
+    What an act says never changes but by erasure, so that it is not read a second time.
+    """
+    query = select(outbox.c.id, outbox.c.salt.is_(None).label("erased")).where(
+        outbox.c.log_index.is_(None), outbox.c.id >= acts[0][0].id, outbox.c.id <= acts[-1][0].id
+    )
+    erased = {row.id: bool(row.erased) for row in uow.all(query)}
+    return [
+        (replace(act, payload={}, erased=True), None) if erased[act.id] else (act, salt)
+        for act, salt in acts
+        if act.id in erased
     ]
 
 

@@ -22,7 +22,7 @@ from allmende.merkle.hashes import EMPTY_ROOT
 from allmende.merkle.keys import COSIGNING, SigningKey
 from allmende.merkle.known_logs import KnownLog, SignedCheckpoint
 from allmende.merkle.notes import Note
-from allmende.merkle.proofs import verify_consistency
+from allmende.merkle.proofs import prefix_roots, verify_consistency
 from allmende.merkle.signing import sign
 from allmende.merkle.witness_messages import (
     SIZE_MEDIA_TYPE,
@@ -95,7 +95,7 @@ class Witness:
         """The answer to a request at a POSIX time, after the new state is stored.
 
         Statuses are those of the norm, and 503 when others were faster four times in a row. Evidence of two
-        roots for one size goes to `on_evidence`, since the answer alone would only say 422.
+        histories goes to `on_evidence`, since the answer alone would only say 422.
         """
         for _ in range(_ROUNDS):
             last, decision = self.decide(body, at_s)
@@ -139,18 +139,33 @@ class Witness:
         try:
             verify_consistency(last_size, last_root, new.size, new.root, request.proof)
         except ProofRefused as refused:
-            return Decision(_refusal(422, refused.message), evidence=_evidence(last, signed))
+            return Decision(_refusal(422, refused.message), evidence=_evidence(last, signed, request.proof))
         cosignatures = tuple(sign(request.note.text, key, at_s) for key in self._keys)
         kept = Note(request.note.text, signed.log_signatures).with_signatures(cosignatures)
         answer = WitnessAnswer(200, "".join(map(str, cosignatures)).encode())
         return Decision(answer, Cosigned(new.origin, new.size, new.root, kept))
 
 
-def _evidence(last: Cosigned | None, signed: SignedCheckpoint) -> Equivocation | None:
+def _evidence(
+    last: Cosigned | None, signed: SignedCheckpoint, proof: tuple[bytes, ...]
+) -> Equivocation | None:
+    """What a request proves against its log, if anything.
+
+    A log that forked sends the proof of its new tree. Unless the old size is a power of two, where the norm
+    leaves the first hash out, its hashes lead to the new root and to another old one than was cosigned: the
+    log itself has handed over the evidence. A proof that leads nowhere proves nothing against anybody.
+    """
     new = signed.checkpoint
-    if last is None or last.size != new.size or last.root == new.root:
+    if last is None:
         return None
-    return Equivocation.of_one_size(last.note, Note(signed.note.text, signed.log_signatures))
+    note = Note(signed.note.text, signed.log_signatures)
+    if last.size == new.size:
+        return None if last.root == new.root else Equivocation.of_one_size(last.note, note)
+    try:
+        old_root, root = prefix_roots(last.size, new.size, proof)
+    except ProofRefused:
+        return None
+    return Equivocation(last.note, note, proof) if root == new.root and old_root != last.root else None
 
 
 def _refusal(status: int, message: str) -> WitnessAnswer:

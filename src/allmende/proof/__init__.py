@@ -4,8 +4,8 @@ To read it in order: `canonical`, `strict` (one value, one spelling); `keys`, `e
 `predicates` (who says what); `manifests`, `bundles`, `coverage` (models that are signed after OpenSSF Model
 Signing 1.0); `certificates`, `trust`, `signers`, `sigstore_identities` (whom to believe);
 `model_verification` (the verdict on such a signature); `logged_acts`, `proof_bundles`, `revision_checking`,
-`verdicts` (a revision against the log of its hub), and `verifier`, the command for auditors. Pure: no network
-is used, and no file is opened but by `model_folders`, which reads what is to be verified.
+`verdicts`, `checks` (a revision against the log of its hub), and `verifier`, the command for auditors. Pure:
+no network is used, and no file is opened but by `model_folders`, which reads what is to be verified.
 """
 
 from allmende.proof.bundles import MAX_BUNDLE_BYTES, ModelSignature, read_model_signature, sign_model
@@ -17,6 +17,7 @@ from allmende.proof.certificates import (
     read_der_certificate,
     read_pem_certificates,
 )
+from allmende.proof.checks import Check, CheckState, check_lines, checks_of, wrapped
 from allmende.proof.coverage import Coverage, DigestSource, compare_files, range_digest
 from allmende.proof.envelopes import (
     MAX_ENVELOPE_BYTES,
@@ -137,6 +138,7 @@ from allmende.proof.trust import (
 from allmende.proof.verdicts import (
     EXIT_CODES,
     Verdict,
+    detail_lines,
     judge_bundle,
     judge_files,
     refused,
@@ -165,6 +167,8 @@ __all__ = [
     "BundleRefused",
     "CertificateExpired",
     "CertificateRevoked",
+    "Check",
+    "CheckState",
     "CheckedBundle",
     "CheckedEnvelope",
     "CommitmentRefused",
@@ -231,8 +235,11 @@ __all__ = [
     "check_bundle",
     "check_chain",
     "check_entry",
+    "check_lines",
+    "checks_of",
     "compare_files",
     "compare_with_bundle",
+    "detail_lines",
     "dir_hash",
     "envelope_from_json",
     "evidence_hub",
@@ -282,4 +289,5 @@ __all__ = [
     "verified_payload",
     "verify_envelope",
     "verify_model_signature",
+    "wrapped",
 ]

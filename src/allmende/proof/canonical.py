@@ -7,7 +7,7 @@ given twice, `NaN`, a lone surrogate, integers beyond 2^53 (RFC 7493).
 
 import json
 import re
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import rfc8785
 
@@ -24,6 +24,11 @@ MAX_DEPTH = 64
 _MAX_SAFE = 2**53 - 1
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_NUMBER_CHARS = 400
+_NAMES = frozenset((str,))
+_PLAIN = frozenset((str, bool, type(None)))
+_plain_encoder = json.JSONEncoder(
+    ensure_ascii=True, check_circular=False, sort_keys=True, separators=(",", ":")
+)
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -33,6 +38,8 @@ def canonical_json(value: object) -> bytes:
     Raises NotCanonical for what has none (an integer beyond 2^53, NaN, a lone surrogate, another type),
     and Oversized for what is nested deeper than `MAX_DEPTH`.
     """
+    if (plain := _plain_json(value)) is not None:
+        return plain
     _check_depth(value)
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]  # it checks the types itself
@@ -75,6 +82,35 @@ def read_json(data: bytes, max_bytes: int = _MAX_BYTES) -> JsonValue:
         raise NotCanonical(f"Not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
     _check_depth(value)
     return value
+
+
+def _plain_json(value: object) -> bytes | None:
+    """The canonical JSON of what the standard library writes alike, and many times faster; else None.
+
+    That is what has no floats and only printable ASCII: there no character is escaped in two ways, and names
+    sort alike as code points and as UTF-16.
+    """
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        inner: list[Any] = []
+        for each in level:
+            kind = type(each)
+            if kind is dict:
+                if not _NAMES.issuperset(map(type, each)):
+                    return None
+                inner += each.values()
+            elif kind is list or kind is tuple:
+                inner += each
+            elif kind is int:
+                if abs(each) > _MAX_SAFE:
+                    return None
+            elif kind not in _PLAIN:
+                return None
+        level = inner
+    if level:
+        return None
+    text = _plain_encoder.encode(value)
+    return None if "\\u" in text else text.encode("ascii")
 
 
 def _check_depth(value: object) -> None:

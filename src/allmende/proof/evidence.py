@@ -6,6 +6,7 @@
     checkpoint           the newest checkpoint of the log, with its cosignatures
     proofs/<type>/<id>/<commit>.json    a proof bundle for each revision
     records/<type>/<id>/<commit>.json   the transparency record in it, for people to read
+    attached/…           whatever else the hub was asked to sign with it, such as an assessment
 
 It is verified offline, years later, with nothing but a policy: every proof, and that the key which signed the
 list is one that the log has. Nothing is unpacked onto a disk.
@@ -66,7 +67,10 @@ _BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.e
 _MAX_FILES = 100_000
 _MAX_TOTAL_BYTES = 8 * 1024**3
 _MAX_MANIFEST_BYTES = 64 * 1024 * 1024
-_FIELDS = frozenset({"schema", "hub", "scope", "made_at", "log_keys", "revisions", "without_proof", "files"})
+_FIELDS = frozenset(
+    {"schema", "hub", "scope", "made_at", "log_keys", "revisions", "without_proof", "files", "attached"}
+)
+_ATTACHED = "attached/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,12 @@ def manifest_of(
     revisions: Iterable[EvidenceRevision],
     without_proof: Iterable[tuple[EvidenceRevision, str]],
     files: Mapping[str, tuple[str, int]],
+    attached: Sequence[str] = (),
 ) -> bytes:
-    """The canonical manifest. `files` has SHA-256 and size of each by path, `without_proof` why not."""
+    """The canonical manifest. `files` has SHA-256 and size of each by path, `without_proof` why not.
+
+    `attached` are those of the files that are no proofs, all below `attached/`.
+    """
     listed: list[JsonValue] = [
         {"path": path, "sha256": files[path][0], "size": files[path][1]} for path in sorted(files)
     ]
@@ -128,6 +136,7 @@ def manifest_of(
             "revisions": [one.json for one in revisions],
             "without_proof": [{**one.json, "why": why} for one, why in without_proof],
             "files": listed,
+            **({"attached": sorted(attached)} if attached else {}),
         }
     )
 
@@ -186,11 +195,11 @@ def _judged(archive: BinaryIO, policy_data: bytes | None) -> EvidenceVerdict:
         revisions = _revisions(fields, "revisions")
         for one in revisions:
             _check_revision(files, one, hub, policy)
-        _check_nothing_else(files, revisions)
+        _check_nothing_else(files, revisions, _attached(fields))
     verdict = Verdict(
         "verified",
         "verified",
-        f"{len(revisions)} revisions with their proofs, made {fields.text('made_at')} by {hub}.",
+        f"{_counted(len(revisions))}, made {fields.text('made_at')[:19]}Z by {hub}.",
     )
     if policy_data is None:
         verdict = unknown(
@@ -199,6 +208,10 @@ def _judged(archive: BinaryIO, policy_data: bytes | None) -> EvidenceVerdict:
         )
     missing = fields.values("without_proof", max_values=_MAX_FILES)
     return EvidenceVerdict(verdict, fields.text("scope"), fields.text("made_at"), revisions, len(missing))
+
+
+def _counted(revisions: int) -> str:
+    return "1 revision with its proof" if revisions == 1 else f"{revisions} revisions with their proofs"
 
 
 class _Files:
@@ -326,8 +339,20 @@ def record_file(checked: CheckedBundle) -> bytes | None:
     return None if record is None else canonical_json(record.statement.predicate)
 
 
-def _check_nothing_else(files: _Files, revisions: Iterable[EvidenceRevision]) -> None:
-    known = {MANIFEST, SIGNATURE, KEYS, CHECKPOINT}
+def _attached(fields: Fields) -> tuple[str, ...]:
+    """The other files that the signed manifest vouches for; archives of before have none."""
+    if "attached" not in fields:
+        return ()
+    names = tuple(fields.texts("attached", max_values=_MAX_FILES))
+    if not all(name.startswith(_ATTACHED) for name in names):
+        raise MalformedEvidenceArchive(f"What is attached lies below {_ATTACHED}.")
+    return names
+
+
+def _check_nothing_else(
+    files: _Files, revisions: Iterable[EvidenceRevision], attached: Iterable[str]
+) -> None:
+    known = {MANIFEST, SIGNATURE, KEYS, CHECKPOINT, *attached}
     for one in revisions:
         known |= {one.proof_path, one.record_path}
     if files.names() - known:

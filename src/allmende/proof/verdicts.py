@@ -21,7 +21,18 @@ from allmende.proof.revision_checking import (
     own_policy,
 )
 
-__all__ = ["EXIT_CODES", "Verdict", "judge_bundle", "judge_files", "refused", "unknown", "verdict_lines"]
+__all__ = [
+    "EXIT_CODES",
+    "Verdict",
+    "detail_lines",
+    "judge_bundle",
+    "judge_files",
+    "moment_text",
+    "named_repo",
+    "refused",
+    "unknown",
+    "verdict_lines",
+]
 
 State = Literal["verified", "refused", "unknown"]
 
@@ -29,6 +40,8 @@ EXIT_CODES: Mapping[str, int] = {"verified": 0, "refused": 1, "unknown": 2}
 """Of the commands that verify, by the state of the verdict."""
 
 _MAX_NAMED = 3
+_MAX_LISTED = 1000
+_MAX_NAME_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +102,30 @@ def judge_files(verdict: Verdict, found: Mapping[str, FoundFile], *, partial: bo
 
 
 def verdict_lines(verdict: Verdict) -> Iterator[str]:
-    """The verdict in lines for people: the first says all, the others what it rests on."""
+    """The verdict in lines for people: the first says all, the second what can be done."""
     yield f"{verdict.state}: {verdict.reason}"
     if verdict.hint:
         yield f"  {verdict.hint}"
+
+
+def detail_lines(verdict: Verdict) -> Iterator[str]:
+    """What to compare with other tools: hashes and keys in full, and files that are wrong."""
     if verdict.checked is not None:
         checked = verdict.checked
         checkpoint = checked.accepted.checkpoint
-        yield f"  dirHash     {checked.tree_hash}"
-        yield f"  checkpoint  {checkpoint.size} entries, root {checkpoint.root.hex()}"
-        yield f"  log key     {checked.accepted.log.text}"
-        yield f"  published   {checked.published.time}, says the hub"
-        for name, at_s in checked.accepted.witnesses.items():
-            yield f"  witness     {name} saw it at {_moment(at_s)}"
+        yield f"  commit       {checked.bundle.commit}"
+        yield f"  dirHash      {checked.tree_hash}"
+        yield f"  checkpoint   {checkpoint.size} entries, root"
+        yield f"               {checkpoint.root.hex()}"
+        yield f"  log key      {checked.accepted.log.text}"
         for one in checked.envelopes:
-            by = "signed by the hub" if one.signed_by_hub else "in the log; its signer is not checked here"
-            yield f"  {one.act.kind:<11} {one.statement.predicate_type}, {by}"
+            yield f"  {one.act.kind:<12} {one.statement.predicate_type}"
     if verdict.files is not None:
         for word in ("changed", "extra", "missing"):
-            for path in getattr(verdict.files, word):
-                yield f"  {word:<11} {path}"
+            paths = getattr(verdict.files, word)
+            yield from (f"  {word:<12} {path}" for path in paths[:_MAX_LISTED])
+            if len(paths) > _MAX_LISTED:
+                yield f"  {word:<12} and {len(paths) - _MAX_LISTED} more"
 
 
 def refused(error: AllmendeError) -> Verdict:
@@ -146,16 +163,19 @@ def _named(paths: tuple[str, ...]) -> str:
 
 
 def _words(checked: CheckedBundle) -> str:
-    bundle, accepted = checked.bundle, checked.accepted
-    seen = len(accepted.witnesses)
-    by = "no witness has cosigned" if not seen else f"cosigned by {seen} witness{'es' if seen > 1 else ''}"
-    return (
-        f"{bundle.repo_type} {bundle.repo_id} at {bundle.commit[:12]}, "
-        f"in the log {accepted.checkpoint.origin}, {by}."
-    )
+    return f"{checked.bundle.repo_type} {named_repo(checked)} at {checked.bundle.commit[:12]}."
 
 
-def _moment(at_s: int) -> str:
+def named_repo(checked: CheckedBundle) -> str:
+    """The repo by the name that it had in its record, else by its id."""
+    record = checked.record
+    subject = None if record is None else record.statement.predicate.get("subject")
+    name = subject.get("name") if isinstance(subject, dict) else None
+    return name if isinstance(name, str) and 0 < len(name) <= _MAX_NAME_CHARS else checked.bundle.repo_id
+
+
+def moment_text(at_s: int) -> str:
+    """A time in POSIX seconds for people."""
     try:
         return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, ValueError, OSError):

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from allmende.errors import AllmendeError
 from allmende.merkle import MAX_POLICY_BYTES
+from allmende.proof.checks import check_lines, checks_of
 from allmende.proof.model_folders import read_folder
 from allmende.proof.proof_bundles import MAX_PROOF_BUNDLE_BYTES
 from allmende.proof.verdicts import (
     EXIT_CODES,
     Verdict,
+    detail_lines,
     judge_bundle,
     judge_files,
     refused,
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"error: {printable(str(error))}\n")
         return EXIT_CODES["unknown"]
-    for line in verdict_lines(verdict):
+    for line in (*verdict_lines(verdict), *check_lines(checks_of(verdict)), *detail_lines(verdict)):
         sys.stdout.write(f"{printable(line)}\n")
     return EXIT_CODES[verdict.state]
 

@@ -36,13 +36,20 @@ SCHEMA = "allmende.record/1"
 
 Source = Literal["declared", "measured", "derived", "attested"]
 Reason = Literal[
-    "not_examined", "not_declared", "not_measured", "not_applicable", "not_offered", "not_readable"
+    "not_examined",
+    "not_declared",
+    "not_measured",
+    "not_applicable",
+    "not_offered",
+    "not_readable",
+    "held_back",
 ]
 """Why nothing is known.
 
 not_examined: the work has not been done yet. not_declared: nobody says it. not_measured: it cannot be
 measured from these files. not_applicable: it makes no sense for this type of repo. not_offered: this program
-does not find it out. not_readable: it is there, and cannot be read.
+does not find it out. not_readable: it is there, and cannot be read. held_back: the scan stops or holds back
+the file that says it.
 """
 
 Facts: TypeAlias = dict[str, JsonObject]
@@ -72,7 +79,6 @@ FACTS: Mapping[str, str] = {
     "card": "What the card says to people: a description, and sections by what they are about.",
     "dataset": "What the card of a dataset says of its data.",
     "commit": "The commit and its parents.",
-    "storage": "What the repo takes on this hub, and what is saved by which means.",
     "signatures": "Signatures of the publisher that lie in the revision.",
     "attestations": "Signed statements about the revision.",
     "supplied_boms": "Bills of materials in the revision, held against what was measured.",
@@ -80,9 +86,6 @@ FACTS: Mapping[str, str] = {
 """The facts that a record has, in this order, all of them: unknown ones are said to be unknown."""
 
 _SOURCES = frozenset({*get_args(Source), "unknown"})
-_VOLATILE = frozenset({"storage"})
-"""Facts that change without anything happening to the revision: they alone make no new version."""
-
 _CHANGING = frozenset({"compared"})
 """Names under which a value says among how many others something was looked for."""
 
@@ -210,7 +213,6 @@ def basis_of(subject: Subject, facts: Mapping[str, JsonObject]) -> str:
     said: JsonObject = {
         name: _lasting({key: value for key, value in fact.items() if key != "at"})
         for name, fact in facts.items()
-        if name not in _VOLATILE
     }
     return sha256(canonical_json([SCHEMA, subject.json, said])).hexdigest()
 

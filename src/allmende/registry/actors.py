@@ -9,6 +9,7 @@ repos only there. Hub administration needs an administrator with an `admin` toke
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 from allmende.ids import AccountId, RepoType, TokenId
 from allmende.registry.accounts import Account, Role, account_by_id, memberships_of
@@ -17,6 +18,9 @@ from allmende.registry.tokens import Token, find_token, find_token_by_id
 from allmende.storage import UnitOfWork
 
 __all__ = ["ANONYMOUS", "Actor", "actor_by_token_id", "authenticate", "local_operator"]
+
+Kept: TypeAlias = RepoType | Literal["application"]
+"""What lies in a namespace, as scopes of tokens write it before the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,11 @@ class Actor:
             return "admin"
         return self.roles.get(namespace_id)
 
-    def may_see(self, namespace_id: AccountId, repo_type: RepoType, full_name: str) -> bool:
+    def may_see(self, namespace_id: AccountId, repo_type: Kept, full_name: str) -> bool:
         """Whether private repos of that name may be read."""
         return self.role_in(namespace_id) is not None and self._scope_allows("read", repo_type, full_name)
 
-    def may_change(self, namespace_id: AccountId, repo_type: RepoType, full_name: str) -> bool:
+    def may_change(self, namespace_id: AccountId, repo_type: Kept, full_name: str) -> bool:
         """Whether a repo of that name may be created, written, renamed, deleted."""
         return self.role_in(namespace_id) in ("admin", "write") and self._scope_allows(
             "write", repo_type, full_name
@@ -69,7 +73,7 @@ class Actor:
             and self.token.role == "admin"
         )
 
-    def require_change(self, namespace_id: AccountId, repo_type: RepoType, full_name: str) -> Account:
+    def require_change(self, namespace_id: AccountId, repo_type: Kept, full_name: str) -> Account:
         """The account; raises SignInRequired or AccessDenied with the reason."""
         known = self.require_account()
         if self.may_change(namespace_id, repo_type, full_name):
@@ -85,7 +89,7 @@ class Actor:
             hint="Ask an owner of its namespace for the write role.",
         )
 
-    def _scope_allows(self, act: str, repo_type: RepoType, full_name: str) -> bool:
+    def _scope_allows(self, act: str, repo_type: Kept, full_name: str) -> bool:
         if self.token is None:
             return False
         if self.token.role != "fine_grained":

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, false, func, or_, 
 
 from allmende.errors import BadRequest
 from allmende.git import heads
-from allmende.ids import AccountId, GitOid, RepoId, RepoType
+from allmende.ids import AccountId, GitOid, RepoId, RepoType, Sha256
 from allmende.registry.actors import Actor
 from allmende.registry.cards import LINKED
 from allmende.registry.names import name_key
@@ -23,6 +23,7 @@ __all__ = [
     "RepoPage",
     "RepoQuery",
     "all_repos",
+    "contents_seen",
     "count_by_type",
     "count_repos",
     "count_tagged",
@@ -125,6 +126,15 @@ def visible_storage(uow: UnitOfWork, actor: Actor, namespace_id: AccountId) -> i
         .where(repo.c.namespace_id == namespace_id, _visible(actor))
     )
     return int(uow.connection.execute(statement).scalar_one())
+
+
+def contents_seen(uow: UnitOfWork, actor: Actor, after: Sha256 | None, limit: int) -> list[Sha256]:
+    """The contents in all repos that the actor may see, each once, in the order of their hashes."""
+    statement = select(repo_content.c.sha256).join(repo, repo.c.id == repo_content.c.repo_id)
+    statement = statement.where(_visible(actor)).distinct().order_by(repo_content.c.sha256).limit(limit)
+    if after is not None:
+        statement = statement.where(repo_content.c.sha256 > after)
+    return [Sha256(row.sha256) for row in uow.all(statement)]
 
 
 def tags_in_use(uow: UnitOfWork, actor: Actor, repo_type: RepoType) -> list[str]:

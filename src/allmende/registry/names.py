@@ -10,6 +10,8 @@ __all__ = ["check_account_name", "check_path", "check_repo_name", "name_key"]
 _RESERVED = frozenset(
     [
         "api",
+        "applications",
+        "assess",
         "assets",
         "bench",
         "blog",
@@ -19,6 +21,7 @@ _RESERVED = frozenset(
         "docs",
         "events",
         "favicon.ico",
+        "glance",
         "healthz",
         "join",
         "kernels",

@@ -152,9 +152,10 @@ def duplicate_repo(
     head = read_ref(uow, copy.id, MAIN)
     if head is not None:
         index_card(uow, copy, head.commit_oid)
+    named = {} if head is None else {"commit": head.commit_oid}
     uow.emit(
         "repo.duplicated",
-        {"source_repo_id": source.id, "name": copy.full_name, "foreign": foreign},
+        {"source_repo_id": source.id, "name": copy.full_name, "foreign": foreign, **named},
         repo_id=copy.id,
         actor_id=actor.account_id,
     )

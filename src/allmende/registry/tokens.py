@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, delete, select, update
 
-from allmende.errors import BadRequest, NotFound
+from allmende.errors import BadRequest, Conflict, NotFound
 from allmende.ids import AccountId, TokenId
 from allmende.registry.accounts import Account
 from allmende.registry.tables import token
@@ -79,11 +79,13 @@ def issue_token(
     scopes: tuple[Scope, ...] = (),
     secret: str | None = None,
     expires_at: datetime | None = None,
+    replace: bool = False,
 ) -> str:
-    """Make a token and return its secret, which cannot be had again; a token of the same name is replaced.
+    """Make a token and return its secret, which cannot be had again.
 
-    A given `secret` is taken as it is, whatever its shape. Raises BadRequest when it is empty or already
-    stands for another account, or when scopes and role do not fit.
+    A given `secret` is taken as it is, whatever its shape. Raises Conflict when the owner has a token of that
+    name, unless that is to be replaced; BadRequest when the secret is empty or already stands for another
+    account, or when scopes and role do not fit.
     """
     if owner.kind != "user":
         raise BadRequest("Tokens belong to users, not to organisations.", code="token_owner")
@@ -98,6 +100,12 @@ def issue_token(
     if holder is not None and (holder.account_id, holder.name) != (owner.id, name):
         raise BadRequest("This secret is in use already.", hint="Choose another.", code="token_taken")
     named = token.c.account_id == owner.id, token.c.name == name, token.c.is_session.is_(False)
+    if not replace and uow.one_or_none(select(token.c.id).where(*named)) is not None:
+        raise Conflict(
+            f"{owner.name} has a token called {name!r}.",
+            hint="Choose another name, or replace the present one.",
+            code="token_exists",
+        )
     uow.execute(delete(token).where(*named))
     uow.execute(
         token.insert().values(

@@ -7,6 +7,7 @@ from allmende.search.finding import (
     Found,
     SearchOrder,
     SearchQuery,
+    base_links,
     find_repos,
 )
 from allmende.search.index import SearchEntry, forget_repo, put_entry, repos_without_entry, tidy
@@ -19,6 +20,7 @@ __all__ = [
     "SearchEntry",
     "SearchOrder",
     "SearchQuery",
+    "base_links",
     "find_repos",
     "forget_repo",
     "put_entry",

@@ -17,7 +17,16 @@ from allmende.search.tables import facet_mark, facets_in, search_entry, search_w
 from allmende.search.words import expression, words_of
 from allmende.storage import UnitOfWork
 
-__all__ = ["FACETS", "MAX_PAGES", "FacetCount", "Found", "SearchOrder", "SearchQuery", "find_repos"]
+__all__ = [
+    "FACETS",
+    "MAX_PAGES",
+    "FacetCount",
+    "Found",
+    "SearchOrder",
+    "SearchQuery",
+    "base_links",
+    "find_repos",
+]
 
 SearchOrder = Literal["relevance", "updated", "created", "downloads"]
 
@@ -70,23 +79,36 @@ def find_repos(uow: UnitOfWork, viewer: Actor, query: SearchQuery) -> Found:
     words = words_of(query.text)
     conditions = _conditions(listed, query, words)
     chosen = {facet: _has(listed, facet, value) for facet, value in query.facets.items()}
-    every = and_(*conditions, *chosen.values())
-    total = int(uow.execute(select(func.count()).select_from(listed).where(every)).scalar_one())
+    total, matched = _matching(uow, listed, and_(*conditions, *chosen.values()))
     rows = uow.all(
         select(listed.c.id)
-        .where(every)
+        .where(listed.c.id.in_(matched))
         .order_by(*_order(listed, query.order, words))
         .limit(query.size)
         .offset(query.page * query.size)
     )
     ids = [RepoId(row.id) for row in rows]
     repos = repos_by_id(uow, ids)
-    counts = _counted(uow, _matching(listed, every), FACETS)
+    counts = _counted(uow, matched, FACETS)
     for facet in chosen:
         others = [condition for name, condition in chosen.items() if name != facet]
-        counts |= _counted(uow, _matching(listed, and_(*conditions, *others)), [facet])
+        _, widened = _matching(uow, listed, and_(*conditions, *others))
+        counts |= _counted(uow, widened, [facet])
     has_more = (query.page + 1) * query.size < total and query.page + 1 < MAX_PAGES
     return Found([repos[one] for one in ids if one in repos], total, counts, has_more)
+
+
+def base_links(uow: UnitOfWork, viewer: Actor, limit: int) -> list[tuple[RepoId, str]]:
+    """Repos that the viewer may see with the bases that were measured of them, by full names; bounded."""
+    listed = visible_repos(viewer)
+    bases = measured_base_names()
+    query = (
+        select(bases.c.repo_id, bases.c.base)
+        .join(listed, listed.c.id == bases.c.repo_id)
+        .order_by(bases.c.repo_id, bases.c.base)
+        .limit(limit)
+    )
+    return [(RepoId(row.repo_id), str(row.base)) for row in uow.all(query)]
 
 
 def _conditions(listed: Subquery, query: SearchQuery, words: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -136,8 +158,17 @@ def _has(listed: Subquery, facet: str, value: str) -> ColumnElement[bool]:
     return listed.c.id.in_(select(search_entry.c.repo_id).where(has))
 
 
-def _matching(listed: Subquery, condition: ColumnElement[bool]) -> Select[tuple[int]]:
-    return select(listed.c.id).where(condition)
+def _matching(
+    uow: UnitOfWork, listed: Subquery, condition: ColumnElement[bool]
+) -> tuple[int, Select[tuple[int]]]:
+    """How many repos meet a condition, and which.
+
+    Their ids are kept as one JSON text: so the full-text table is asked once, not by everything that counts.
+    """
+    ids = select(func.count().label("total"), func.json_group_array(listed.c.id).label("ids"))
+    row = uow.execute(ids.select_from(listed).where(condition)).one()
+    each = func.json_each(row.ids).table_valued("value")
+    return int(row.total), select(each.c.value)
 
 
 def _counted(uow: UnitOfWork, ids: Select[tuple[int]], facets: Iterable[str]) -> dict[str, list[FacetCount]]:

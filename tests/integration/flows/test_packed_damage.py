@@ -11,11 +11,11 @@ from allmende.codecs import DamagedObject, read_recipe
 from allmende.flows import collect_garbage, fsck, shelf_of
 from allmende.flows.maintenance import find_damage, scrub
 from allmende.flows.object_settling import orphan_packs, settle_objects
-from allmende.flows.reading import BytesDamaged, open_unpacked
+from allmende.flows.reading import BytesDamaged, open_content, open_unpacked
 from allmende.flows.unpacking import enqueue_unpacking
 from allmende.ids import Sha256
 from allmende.jobs import JobContext
-from allmende.packing import reencode
+from allmende.packing import open_recipe, reencode
 from allmende.registry import Actor
 from allmende.storage import PUBLIC_SCOPE, encodings_of, find_recipes, list_packs
 from tests.integration.flows.packed_hub import PackedHub, family, settings_of_packing
@@ -272,3 +272,60 @@ class TestPacksInOrder:
         assert collect_garbage(packed.services, dry_run=False).packs == 1
         assert not path.exists()
         settle_objects(packed.services, lambda: None)
+
+
+class TestSeveralForms:
+    """An object that is public and a namespace's own has an encoding in each; either stands for the other."""
+
+    def test_the_other_scope_s_encoding_is_read_where_one_is_damaged(
+        self, packed: PackedHub, alice: Actor
+    ) -> None:
+        base, tuned = family(13, 1e-6)
+        packed.publish(alice, "base", base)
+        repo, sha256 = packed.publish(alice, "tuned", tuned)
+        packed.pack()
+        with packed.database.read() as uow:
+            recipe = read_recipe(find_recipes(uow, sha256)[0].body)
+        (object_id, *_) = recipe.objects
+        own = int(repo.namespace_id)
+        shelf = shelf_of(packed.services, own)
+        intake = shelf.intake()
+        intake.add(reencode(shelf, object_id))
+        intake.commit(None)
+        with packed.database.read() as uow:
+            forms = encodings_of(uow, own, object_id)
+        assert [(one.scope, one.depth) for one in forms] == [(PUBLIC_SCOPE, 1), (own, 0)]
+        path = packed.services.settings.packs_dir / forms[0].location
+        data = bytearray(path.read_bytes())
+        data[forms[0].offset_bytes + forms[0].size_bytes - 1] ^= 1
+        path.write_bytes(data)
+        with open_recipe(recipe, shelf) as reader:
+            assert reader.read() == tuned
+        with packed.database.read() as uow:
+            after = encodings_of(uow, own, object_id)
+        assert [(one.scope, one.damaged is None) for one in after] == [(own, True), (PUBLIC_SCOPE, False)]
+
+    def test_the_older_form_is_read_until_the_switch_and_by_whom_it_was_opened(
+        self, packed: PackedHub, alice: Actor
+    ) -> None:
+        _first, second, tuned = two(packed, alice, 14)
+        with packed.database.read() as uow:
+            objects = read_recipe(find_recipes(uow, second)[0].body).objects
+        shelf = shelf_of(packed.services, PUBLIC_SCOPE)
+        intake = shelf.intake()
+        with open_content(packed.services, packed.content(second)) as reader:
+            half = reader.read(len(tuned) // 2)
+            for object_id in objects:
+                intake.add(reencode(shelf, object_id))
+                # In the same scope there is one encoding, and it is the older one.
+                with packed.database.read() as uow:
+                    assert [one.depth for one in encodings_of(uow, PUBLIC_SCOPE, object_id)] == [1]
+            assert packed.read(second) == tuned
+            intake.commit(None)
+            with packed.database.read() as uow:
+                assert [one.depth for one in encodings_of(uow, PUBLIC_SCOPE, objects[0])] == [0]
+            # What held the older forms is tidied away while somebody reads.
+            settle_objects(packed.services, lambda: None)
+            assert half + reader.read() == tuned
+        assert packed.read(second) == tuned
+        assert fsck(packed.services, deep=True).problems == ()

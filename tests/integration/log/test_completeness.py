@@ -21,6 +21,12 @@ from allmende.log import KEYS_EVENT
 SOURCE = Path(allmende.__file__).parent
 
 WRITING = {
+    "/api/allmende/v1/applications/{}/{}": "application.created",
+    "/api/allmende/v1/applications/{}/{}/evidence": "application.evidence",
+    "/api/allmende/v1/applications/{}/{}/visibility": "application.published",
+    "/applications/{}/{}": "application.published",
+    "/applications/{}/{}/edit": "application.changed",
+    "/assess": "application.created",
     "/api/allmende/v1/{}/{}/{}/attestations/{}": "attestation.added",
     "/api/allmende/v1/{}/{}/{}/scan/overrides": "scan.overridden",
     "/api/allmende/v1/{}/{}/{}/scan/overrides/{}": "scan.override_revoked",
@@ -48,6 +54,7 @@ WRITING = {
 """Addresses that change something, by what they do first. Parameters are left out."""
 
 WITHOUT_ACT = {
+    "/api/allmende/v1/assess": "says what follows from a description, and keeps nothing",
     "/login": "a session is no act on anything that others see",
     "/logout": "likewise",
     "/witness/add-checkpoint": "what is cosigned stands in the other log's checkpoints",

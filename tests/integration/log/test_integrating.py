@@ -20,7 +20,7 @@ from allmende.log import (
     read_entry,
 )
 from allmende.merkle import leaf_hash, read_log_proof, read_policy, read_verifier_key
-from allmende.registry import Actor, create_repo, update_repo
+from allmende.registry import Actor, create_repo, create_tag, duplicate_repo, update_repo
 from allmende.storage import Database, UnitOfWork, outbox
 from tests.integration.log.conftest import ReadLog, served_log
 
@@ -198,3 +198,18 @@ def test_what_is_not_there_is_not_found(services: Services, integrated: ReadLog)
     integrated()
     with services.database.read() as uow, pytest.raises(EntryNotFound):
         read_entry(uow, 10_000)
+
+
+def test_a_copy_and_a_tag_say_which_files_they_name(services: Services, alice: Actor, integrated: ReadLog):
+    with services.database.write() as uow:
+        repo = create_repo(uow, services.queue, alice, "model", "alice", "m")
+        tagged = create_tag(uow, alice, repo, "v1", revision="main", message=None)
+        copy = duplicate_repo(uow, services.queue, alice, repo, "alice", "copy", private=None)
+    log = integrated()
+    with services.database.read() as uow:
+        published, ref = entries_of_repo(uow, repo.id)
+        copied = next(one for one in entries_of_repo(uow, copy.id) if one.kind == "lineage")
+    told = json.loads(published.entry)
+    for entry in (ref, copied):
+        said = json.loads(log.entry(entry.number))
+        assert (said["commit"], said["dirHash"]) == (tagged, told["dirHash"])

@@ -1,5 +1,7 @@
 """A hub as a witness: it cosigns what only grew, keeps evidence of two histories, knows named logs only."""
 
+import pytest
+
 from allmende.flows import Services
 from allmende.log import (
     add_checkpoint,
@@ -82,3 +84,35 @@ def test_two_histories_leave_evidence(services: Services):
     send(services, tree(5, other=True), 5)
     with services.database.read() as uow:
         assert len(list_evidence(uow)) == 1
+
+
+@pytest.mark.parametrize(("old", "new", "is_proven"), [(5, 9, True), (6, 7, True), (4, 9, False)])
+def test_two_histories_of_different_sizes_leave_evidence(
+    services: Services, old: int, new: int, is_proven: bool
+):
+    """A log that forked sends the proof of its new tree, which convicts it unless a hash is left out."""
+    with services.database.write() as uow:
+        add_peer(uow, KEY.verifier.text, None)
+    assert send(services, tree(old)).status == 200
+    forked = MemoryTree([leaf_hash(b"fork %d" % number) for number in range(new)])
+    assert send(services, forked, old).status == 422
+    with services.database.read() as uow:
+        files = [evidence_file(uow, found.digest) for found in list_evidence(uow)]
+    assert len(files) == is_proven
+    for data in files:
+        assert data is not None
+        smaller, larger = read_equivocation(data).check(KnownLog(ORIGIN, (KEY.verifier,)))
+        assert (smaller.size, larger.size) == (old, new)
+
+
+def test_a_broken_proof_is_no_evidence(services: Services):
+    with services.database.write() as uow:
+        add_peer(uow, KEY.verifier.text, None)
+    send(services, tree(5))
+    grown = tree(9)
+    note = signed_checkpoint(Checkpoint(ORIGIN, 9, grown.root()), [KEY])
+    for proof in ((), (b"\0" * 32,), tuple(consistency_proof(grown, 5, 9))[:-1]):
+        request = AddCheckpoint(5, proof, note)
+        assert add_checkpoint(services.database, services.log.witness_key(), bytes(request)).status == 422
+    with services.database.read() as uow:
+        assert list_evidence(uow) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from allmende.errors import BadRequest, NotFound
+from allmende.errors import BadRequest, Conflict, NotFound
 from allmende.registry import (
     AccountExists,
     Actor,
@@ -48,7 +48,11 @@ def test_tokens_are_replaced_revoked_and_expire(database: Database, alice: Actor
 
     with database.write() as uow:
         first = issue_token(uow, account, "ci", "read")
-        second = issue_token(uow, account, "ci", "write")
+        with pytest.raises(Conflict) as refused:
+            issue_token(uow, account, "ci", "write")
+        assert refused.value.code == "token_exists"
+        assert authenticate(uow, first).token is not None
+        second = issue_token(uow, account, "ci", "write", replace=True)
         with pytest.raises(CredentialsInvalid, match=r"^Invalid credentials in Authorization header$"):
             authenticate(uow, first)
         assert authenticate(uow, second).token.role == "write"  # type: ignore[union-attr]

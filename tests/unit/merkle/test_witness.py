@@ -19,6 +19,7 @@ from allmende.merkle import (
     Witness,
     WitnessAnswer,
     consistency_proof,
+    read_equivocation,
     read_signatures,
     signed_checkpoint,
 )
@@ -151,8 +152,15 @@ class TestAnswers:
         assert smaller.size == larger.size == 20
         assert {smaller.root, larger.root} == {TREE.root(20), FORK.root(20)}
 
-    def test_422_another_wrong_proof_is_no_evidence(self, told):
+    def test_422_the_proof_of_a_forked_tree_is_evidence(self, told):
         assert told.ask(body(20, 50, FORK)).status == 422
+        (evidence,) = told.evidence
+        smaller, larger = read_equivocation(bytes(evidence)).check(LOG)
+        assert (smaller.root, larger.root) == (TREE.root(20), FORK.root(50))
+
+    @pytest.mark.parametrize("proof", [(), (bytes(32),), tuple(consistency_proof(FORK, 20, 50))])
+    def test_422_a_proof_that_leads_nowhere_is_no_evidence(self, told, proof):
+        assert told.ask(bytes(AddCheckpoint(20, proof, note_of(TREE)))).status == 422
         assert told.evidence == []
 
     def test_nothing_is_stored_for_what_is_refused(self, told):

@@ -1,5 +1,6 @@
 """Models, keys and certificates that the tests sign and verify with."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -19,6 +20,14 @@ FILES = {"config.json": b"{}", "sub/weights.bin": b"\1" * 100, "tokenizer.json":
 
 def table(files: Mapping[str, bytes]) -> list[SignedFile]:
     return [SignedFile(path, sha256(data).hexdigest(), len(data)) for path, data in files.items()]
+
+
+def keyless(signed: bytes, entries: Sequence[object] = ({"logIndex": "1"},)) -> bytes:
+    """A signature by certificate in the form of one by an identity of Sigstore; its entries prove nothing."""
+    bundle = json.loads(signed)
+    chain = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
+    bundle["verificationMaterial"] = {"certificate": chain[0], "tlogEntries": list(entries)}
+    return json.dumps(bundle).encode()
 
 
 class Authority:

@@ -135,6 +135,7 @@ def test_a_bit_of_a_file_or_of_its_name(tmp_path):
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("data", BUNDLES, ids=["public", "private"])
 def test_many(data):
     document = json.loads(data)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,3 +92,17 @@ def test_what_two_readers_may_take_for_two_things_is_refused(data: bytes) -> Non
 def test_the_length_is_bounded() -> None:
     with pytest.raises(Oversized):
         read_json(b"[1,2]", max_bytes=4)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"b": [1, -0, True, None, {}, [], ()], "a": '"\\/ ~', "A": {"": ""}},
+        {"\x7f": "\x00\x1f\u20ac"},
+        {"\U0001f600": 1, "\uffff": 2},
+        "\\u0041",
+        {"a": 1.0, "b": 2**53 - 1},
+    ],
+)
+def test_the_short_way_writes_what_the_long_way_writes(value: object) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value)  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ from allmende.proof import (
     verify_model_signature,
 )
 from allmende.proof.manifests import manifest_statement
-from tests.unit.proof.made_models import FILES, NOW, YEAR, issue, table
+from tests.unit.proof.made_models import FILES, NOW, YEAR, issue, keyless, table
 
 SIGNER = generate_signer()
 TRUST = trust_keys([SIGNER.public])
@@ -346,3 +346,20 @@ def test_the_root_digest_does_not_bind_names_and_the_verdict_does() -> None:
     manifest: Manifest = make_manifest("m", table(renamed))
     assert manifest.root_digest == make_manifest("m", table(FILES)).root_digest
     assert verify(files=renamed).state == "mismatch"
+
+
+def signed_by_certificate() -> bytes:
+    authority = issue("root")
+    leaf = issue("leaf", authority)
+    return sign_model(make_manifest("m", table(FILES)), leaf.signer, [leaf.certificate])
+
+
+def test_an_identity_is_untrusted_where_nobody_named_one() -> None:
+    report = verify(keyless(signed_by_certificate()))
+    assert (report.state, report.method) == ("untrusted-key", "sigstore")
+
+
+def test_an_identity_without_an_entry_of_the_log_is_refused() -> None:
+    report = verify(keyless(signed_by_certificate(), entries=()))
+    assert report.state == "malformed"
+    assert "no entry of the log" in report.reason

@@ -162,5 +162,6 @@ def test_nothing_of_500_changes_is_accepted() -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(3600)
 def test_nothing_of_10_000_changes_is_accepted() -> None:
     assert [found for seed in range(10_000, 20_000) if (found := accepted(seed))] == []

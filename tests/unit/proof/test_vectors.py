@@ -96,10 +96,6 @@ def test_a_key_that_is_only_named_is_untrusted_and_unchecked() -> None:
     )
 
 
-def test_an_identity_is_untrusted_where_nobody_named_one() -> None:
-    assert verify("spec-valid-sigstore.json").state == "untrusted-key"
-
-
 @pytest.mark.parametrize("path", sorted(VECTORS.glob("spec-invalid*.json")), ids=lambda path: path.stem)
 def test_an_invalid_file_is_refused(path: Path) -> None:
     report = verify(path.name)

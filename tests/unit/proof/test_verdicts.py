@@ -12,6 +12,9 @@ from allmende.merkle import KeyKind, SigningKey
 from allmende.proof import (
     MAX_PROOF_BUNDLE_BYTES,
     canonical_json,
+    check_lines,
+    checks_of,
+    detail_lines,
     judge_bundle,
     judge_files,
     read_folder,
@@ -102,7 +105,7 @@ class TestVerified:
         hub.log_publish(tree_hash())
         verdict = verify_folder(bundle_of(hub).data, folder, policy_of(witnesses=()))
         assert verdict.state == "verified"
-        assert "no witness" in verdict.reason
+        assert checks_of(verdict)[2].state == "absent"
 
 
 class TestRefusedFiles:
@@ -141,9 +144,10 @@ class TestRefusedFiles:
         (folder / "config.json").write_bytes(b"{}")
         (folder / "evil\x1b.py").write_bytes(b"{}")
         verdict = verify_folder(good_bundle().data, folder, POLICY)
-        lines = list(verdict_lines(verdict))
-        assert [line.split()[0] for line in lines[1:]] == ["changed", "extra", "missing"]
-        assert all(word in lines[0] for word in ("config.json", "evil", "README.md"))
+        (line,) = verdict_lines(verdict)
+        assert [line.split()[0] for line in detail_lines(verdict)] == ["changed", "extra", "missing"]
+        assert all(word in line for word in ("config.json", "evil", "README.md"))
+        assert checks_of(verdict) == ()
 
     def test_folders_without_end(self, tmp_path):
         here = tmp_path
@@ -151,6 +155,47 @@ class TestRefusedFiles:
             here = here / "d"
         here.mkdir(parents=True)
         assert verify_folder(good_bundle().data, tmp_path, POLICY).code == "proof_too_large"
+
+
+class TestWhatAVerdictRestsOn:
+    def states(self, verdict, **how) -> dict[str, str]:
+        return {one.name: one.state for one in checks_of(verdict, **how)}
+
+    def test_all_of_it(self, folder):
+        verdict = verify_folder(good_bundle().data, folder, POLICY)
+        told = self.states(verdict)
+        assert [told[name] for name in ("files", "log", "witnesses", "record")] == ["held"] * 4
+        # The other statement in the log is by somebody whose signature nobody here checks.
+        assert told["statements"] == "not_checked"
+
+    def test_what_is_not_there_is_said(self):
+        hub = MadeHub()
+        hub.log_publish(tree_hash())
+        bundle = replace(bundle_of(hub), envelopes=(), statement_keys=())
+        told = self.states(judge_bundle(bundle.data, policy_of(witnesses=())))
+        assert told == {
+            "files": "not_checked",
+            "log": "held",
+            "witnesses": "absent",
+            "record": "absent",
+            "statements": "absent",
+        }
+
+    def test_without_a_policy_nobody_vouches_for_the_log(self):
+        assert self.states(judge_bundle(good_bundle().data, None))["log"] == "not_checked"
+
+    def test_a_list_is_no_reading(self, folder):
+        verdict = verify_folder(good_bundle().data, folder, POLICY)
+        read, listed = (checks_of(verdict, bytes_read=how)[0].says for how in (True, False))
+        assert "every byte read" in read
+        assert "every byte" not in listed
+
+    def test_lines_fit_a_terminal(self, folder):
+        verdict = verify_folder(good_bundle().data, folder, POLICY)
+        lines = [*check_lines(checks_of(verdict)), *detail_lines(verdict)]
+        assert max(map(len, check_lines(checks_of(verdict)))) <= 80
+        assert any(COMMIT in line for line in lines)
+        assert {line[2] for line in check_lines(checks_of(verdict))} <= set("+-? ")
 
 
 class TestNothingToVerifyAgainst:
@@ -321,7 +366,7 @@ class TestCommand:
         assert main([str(bundle), str(folder), "--policy", str(policy)]) == 0
         first, *details = capsys.readouterr().out.splitlines()
         assert first.startswith("verified: All 5 files are as published")
-        assert f"  log key     {LOG_KEY.verifier.text}" in details
+        assert f"  log key      {LOG_KEY.verifier.text}" in details
         assert main([str(bundle), str(folder)]) == 2
         (folder / "empty").write_bytes(b"x")
         assert main([str(bundle), str(folder), "--policy", str(policy)]) == 1

@@ -47,8 +47,11 @@ def test_every_fact_is_there_and_a_strange_one_is_refused() -> None:
 def test_the_schema_names_the_same_facts_and_reasons() -> None:
     schema: Any = record_schema()
     facts = schema["properties"]["facts"]
-    assert list(facts["properties"]) == facts["required"] == list(FACTS)
-    assert {name: fact["description"] for name, fact in facts["properties"].items()} == dict(FACTS)
+    # What former versions of the hub put into records is still described, and no longer asked for.
+    present = {name: fact for name, fact in facts["properties"].items() if not fact.get("deprecated")}
+    assert list(present) == facts["required"] == list(FACTS)
+    assert {name: fact["description"] for name, fact in present.items()} == dict(FACTS)
+    assert facts["properties"].keys() - present.keys() == {"storage"}
     assert schema["$defs"]["unknown"]["properties"]["reason"]["enum"] == list(get_args(Reason))
     assert re.fullmatch(schema["$defs"]["moment"]["pattern"], record_with()["made_at"])
 
@@ -76,15 +79,12 @@ def test_what_is_too_deep_or_too_long_is_cut() -> None:
     assert tidy("\ud800") == "?"
 
 
-def test_times_and_storage_make_no_difference_and_values_do() -> None:
+def test_times_make_no_difference_and_values_do() -> None:
     def basis(**facts: Any) -> str:
         return basis_of(SUBJECT, facts)
 
     fact = known("x", "declared", TOOL, NOW)
     assert basis(task=fact) == basis(task=known("x", "declared", TOOL, LATER))
-    assert basis(task=fact, storage=known(1, "measured", TOOL, NOW)) == basis(
-        task=fact, storage=known(2, "measured", TOOL, NOW)
-    )
     one = known({"edges": [{"evidence": {"compared": 3}}], "compared": 3}, "measured", TOOL, NOW)
     other = known({"edges": [{"evidence": {"compared": 4}}], "compared": 4}, "measured", TOOL, NOW)
     assert basis(lineage=one) == basis(lineage=other)

@@ -1,0 +1,259 @@
+"""Every write is done once, as its callers do it, and looked for in the log: what it changed has its entry.
+
+The tables of `test_completeness` say which addresses and commands there are. Here is a call for each that
+writes; one without a call fails, and one whose event does not become an entry fails too. What is said to
+leave none is called as well, and must leave none.
+"""
+
+import html
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from starlette.routing import Route
+
+from allmende import api, hub, web
+from allmende.http import register_convertors
+from allmende.proof import (
+    Resource,
+    Statement,
+    Subject,
+    TestResultPredicate,
+    generate_signer,
+    sign_statement,
+)
+from tests import scan_samples as samples
+from tests.attack.route_table import paths_of
+from tests.integration.log.acting import API, PASSWORD, Hub, filled
+from tests.integration.log.test_completeness import WITHOUT_ACT, WRITING, bare, changing_routes
+
+__all__ = ["filled"]
+
+
+def change_by_form(hub: Hub, way: str) -> None:
+    """A file written in the browser: `edit` of one that is there, `new`."""
+    name = hub.repo()
+    target = f"/{name}/edit/main/README.md" if way == "edit" else f"/{name}/new/main"
+    (parent,) = set(re.findall(r'name="parent" value="([0-9a-f]{40})"', hub.client.get(target).text))
+    hub.form(target, parent=parent, text="other", title="t", act="save", path="other.txt")
+
+
+def copy_large(hub: Hub) -> None:
+    source, target = hub.repo(), hub.repo()
+    hub.large(source, b"large" * 5000)
+    hub.work("chunk", "chunk_missing", "examine")
+    listed = hub.send("GET", f"/api/models/{source}/tree/main?expand=true").json()
+    (found,) = [one for one in listed if one["path"] == "large.bin"]
+    files = [{"xetHash": found["xetHash"], "sha256": found["lfs"]["oid"], "filename": "large.bin"}]
+    hub.send(
+        "POST",
+        f"/api/models/{source}/lfs-files/duplicate",
+        {"target": {"type": "model", "name": target}, "files": files},
+    )
+
+
+def delete_large(hub: Hub) -> None:
+    name = hub.repo()
+    doomed = {"sha": [hub.large(name, b"doomed" * 2000)], "rewriteHistory": True}
+    hub.send("POST", f"/api/models/{name}/lfs-files/batch", {"deletions": doomed})
+
+
+def attest(hub: Hub) -> None:
+    name, signer = hub.repo(), generate_signer("ecdsa-p256")
+    commit = hub.commit(name, {"good.pkl": samples.CLEAN})
+    named = {"name": "key", "key": signer.public.pem}
+    hub.send("PUT", f"{API}/trust/alice", {"version": 1, "signers": [named]})
+    predicate = TestResultPredicate("PASSED", (Resource(name="suite"),))
+    statement = Statement((Subject({"gitCommit": commit}),), predicate.type, predicate.json)
+    hub.send("POST", f"{API}/models/{name}/attestations/main", sign_statement(statement, signer).data)
+
+
+def lift(hub: Hub) -> str:
+    """A finding that is lifted over the API; the repo."""
+    name = hub.repo({"broken.pkl": samples.QUARANTINED})
+    hub.work("examine")
+    body = {"path": "broken.pkl", "reason": "I made it"}
+    hub.send("POST", f"{API}/models/{name}/scan/overrides", body)
+    return name
+
+
+def end_lift(hub: Hub) -> None:
+    name = lift(hub)
+    hub.send("DELETE", f"{API}/models/{name}/scan/overrides/{hub.lifted(name)}")
+
+
+def lift_by_form(hub: Hub) -> None:
+    name = hub.repo({"broken.pkl": samples.QUARANTINED})
+    hub.work("examine")
+    hub.form(f"/{name}/scan/main", path="broken.pkl", reason="I made it")
+
+
+def change_account(hub: Hub) -> None:
+    hub.form("/settings", act="profile", fullname="Alice A.")
+    hub.form("/settings", act="token", name="new", role="read", days="")
+    hub.form("/settings", act="revoke", name="new")
+    hub.form("/settings", act="password", old=PASSWORD, new=PASSWORD + "!", again=PASSWORD + "!")
+
+
+def change_repo_by_form(hub: Hub) -> None:
+    name = hub.repo()
+    hub.form(f"/{name}/settings", act="access", visibility="private", gated="auto")
+    hub.form(f"/{name}/settings", act="rename", name=f"{name.partition('/')[2]}-renamed")
+    hub.form(f"/{name}-renamed/settings", act="delete", name=f"{name}-renamed")
+
+
+def grant(hub: Hub) -> None:
+    name = hub.repo()
+    hub.send("PUT", f"/api/models/{name}/settings", {"gated": "manual"})
+    hub.send("POST", f"/api/models/{name}/user-access-request/grant", {"user": "bob"})
+
+
+def trust(hub: Hub, where: str) -> None:
+    signer = {"name": "key", "key": generate_signer("ecdsa-p256").public.pem}
+    hub.send("PUT", f"{API}/trust{where}", {"version": 1, "signers": [signer]})
+
+
+def propose(hub: Hub) -> None:
+    name = hub.repo()
+    asked = {"title": "a change", "pullRequest": True}
+    hub.send("POST", f"/api/models/{name}/discussions", asked)
+
+
+APPLICATION = b"""schema: allmende.application/1
+name: Help desk
+operator: {roles: [deployer], established: union}
+system: {infers: yes, on_union_market: yes, purposes: [], practices: []}
+models: []
+"""
+
+
+def register(hub: Hub) -> str:
+    """A new application of alice; its full name."""
+    hub.made += 1
+    name = f"alice/desk-{hub.made}"
+    hub.send("POST", f"{API}/applications/{name}", APPLICATION)
+    return name
+
+
+def keep_application(hub: Hub) -> None:
+    """All that is done to an application over the API."""
+    name = register(hub)
+    hub.send("PUT", f"{API}/applications/{name}", APPLICATION.replace(b"Help", b"Other"))
+    hub.send("DELETE", f"{API}/applications/{name}")
+
+
+def show_application(hub: Hub) -> None:
+    name = register(hub)
+    for private in (False, True):
+        hub.send("PUT", f"{API}/applications/{name}/visibility", {"private": private})
+
+
+def change_application_by_form(hub: Hub) -> None:
+    name = register(hub)
+    for act in ("show", "hide", "delete"):
+        hub.form(f"/applications/{name}", act=act, name=name)
+
+
+def guided(hub: Hub, way: str) -> None:
+    """The guided form of an application that is new, or its other version."""
+    if way == "edit":
+        target = f"/applications/{register(hub)}/edit"
+        page = hub.client.get(target).text
+    else:
+        target = "/assess"
+        page = hub.form(target, name="Bird counter", models="").text
+    state = re.findall(r'name="state" value="([^"]*)"', page)[0]
+    fields = {"namespace": "alice", "short": "counter", "replaces": "1"}
+    hub.form(target, state=html.unescape(state), act="save", **fields)
+
+
+CALLS: dict[str, Callable[[Hub], object]] = {
+    f"{API}/{{}}/{{}}/{{}}/attestations/{{}}": attest,
+    f"{API}/{{}}/{{}}/{{}}/scan/overrides": lift,
+    f"{API}/{{}}/{{}}/{{}}/scan/overrides/{{}}": end_lift,
+    f"{API}/applications/{{}}/{{}}": keep_application,
+    f"{API}/applications/{{}}/{{}}/evidence": lambda hub: hub.send(
+        "POST", f"{API}/applications/{register(hub)}/evidence"
+    ),
+    f"{API}/applications/{{}}/{{}}/visibility": show_application,
+    "/applications/{}/{}": change_application_by_form,
+    "/applications/{}/{}/edit": lambda hub: guided(hub, "edit"),
+    "/assess": lambda hub: guided(hub, "new"),
+    f"{API}/trust": lambda hub: trust(hub, ""),
+    f"{API}/trust/{{}}": lambda hub: trust(hub, "/alice"),
+    "/api/repos/create": Hub.repo,
+    "/api/repos/delete": lambda hub: hub.send("DELETE", "/api/repos/delete", {"name": hub.repo()}),
+    "/api/repos/move": lambda hub: hub.send(
+        "POST", "/api/repos/move", {"fromRepo": hub.repo(), "toRepo": "alice/moved"}
+    ),
+    "/api/{}/{}/{}/branch/{}": lambda hub: hub.send("POST", f"/api/models/{hub.repo()}/branch/side", {}),
+    "/api/{}/{}/{}/commit/{}": lambda hub: hub.commit(hub.repo(), {"a.txt": "a"}),
+    "/api/{}/{}/{}/discussions": propose,
+    "/api/{}/{}/{}/duplicate": lambda hub: hub.send(
+        "POST", f"/api/models/{hub.repo()}/duplicate", {"repository": "alice/copy"}
+    ),
+    "/api/{}/{}/{}/lfs-files/batch": delete_large,
+    "/api/{}/{}/{}/lfs-files/duplicate": copy_large,
+    "/api/{}/{}/{}/settings": lambda hub: hub.send(
+        "PUT", f"/api/models/{hub.repo()}/settings", {"private": True}
+    ),
+    "/api/{}/{}/{}/super-squash/{}": lambda hub: hub.send(
+        "POST", f"/api/models/{hub.repo()}/super-squash/main", {"message": "one"}
+    ),
+    "/api/{}/{}/{}/tag/{}": lambda hub: hub.send("POST", f"/api/models/{hub.repo()}/tag/main", {"tag": "v1"}),
+    "/api/{}/{}/{}/user-access-request/grant": grant,
+    "/settings": change_account,
+    "/{}/{}/edit/{}/{}": lambda hub: change_by_form(hub, "edit"),
+    "/{}/{}/new/{}": lambda hub: change_by_form(hub, "new"),
+    "/{}/{}/scan/{}": lift_by_form,
+    "/{}/{}/settings": change_repo_by_form,
+}
+"""A call of each address that `test_completeness` says to change something."""
+
+ALSO = {
+    f"{API}/applications/{{}}/{{}}": {"application.changed", "application.deleted"},
+    f"{API}/applications/{{}}/{{}}/visibility": {"application.hidden"},
+    "/applications/{}/{}": {"application.hidden", "application.deleted"},
+    "/settings": {"account.updated", "token.issued", "token.revoked"},
+    "/{}/{}/settings": {"repo.gated", "repo.moved", "repo.deleted"},
+}
+"""What else the forms of one address do."""
+
+
+def test_every_changing_address_has_a_call() -> None:
+    assert sorted(WRITING.keys() - CALLS.keys()) == [], "call these, and see their entries"
+    assert sorted(CALLS.keys() - WRITING.keys()) == [], "these addresses are gone"
+
+
+@pytest.mark.parametrize("address", sorted(WRITING.keys() & CALLS.keys()))
+def test_what_an_address_changes_has_its_entry(filled: Hub, address: str) -> None:
+    last = filled.last()
+    CALLS[address](filled)
+    assert filled.since(last, WRITING[address], *ALSO.get(address, set()))
+
+
+def test_what_is_said_to_change_nothing_leaves_no_entry(filled: Hub) -> None:
+    """Whatever these answer to whatever they are asked: no act, and nothing that others would see."""
+    register_convertors()
+    name = filled.repo()
+    given = {"namespace": "alice", "name": name.partition("/")[2], "path": "README.md"}
+    filled.since(0)
+    last, before, asked = filled.last(), filled.seen(), set()
+    for path, endpoint in changing_routes([*api.routes(), *hub.routes(), *web.routes()]):
+        route, short = Route(path, endpoint, methods=["POST"]), shortened(path)  # type: ignore[arg-type]
+        if short not in WITHOUT_ACT or short in ("/login", "/logout"):
+            continue
+        asked.add(short)
+        for target in paths_of(route, given):
+            for method in ("POST", "PUT", "PATCH", "DELETE"):
+                body = json.dumps({"files": [], "objects": [], "paths": ["README.md"]}).encode()
+                headers = {"Authorization": "Bearer token-of-alice", "Content-Type": "application/json"}
+                filled.client.request(method, target, headers=headers, content=body)
+    assert sorted(WITHOUT_ACT.keys() - asked - {"/login", "/logout"}) == []
+    assert filled.last() == last
+    assert filled.seen() == before
+
+
+def shortened(path: str) -> str:
+    return bare(path).replace("/datasets/{}/{}/", "/{}/{}/").replace("/spaces/{}/{}/", "/{}/{}/")
