@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools.demonstration.commands import command, run
 from tools.demonstration.scene import BASE, MERGED, PUBLISHER, SIGNED, DemoFailed, Scene
 
 __all__ = ["tell_record"]
@@ -39,7 +38,7 @@ def _record(scene: Scene, what: str, holds: Callable[[dict[str, Any]], bool]) ->
     """The facts of the record of a revision; waits for a version of which something holds."""
     deadline = time.monotonic() + _RECORD_S
     while time.monotonic() < deadline:
-        done = _run(scene, "record", what, "--json")
+        done = run(scene, "record", what, "--json")
         if done.returncode not in (0, _NOT_READY):
             raise DemoFailed(f"allmende record ended with {done.returncode}: {done.stderr}")
         if done.returncode == 0:
@@ -66,7 +65,7 @@ def _difference(scene: Scene) -> list[str]:
     for commit in (signed, edited):
         _record(scene, f"{SIGNED}@{commit}", _is_signed)
     told = json.loads(
-        _command(scene, "record", f"{SIGNED}@{edited}", "--against", f"{SIGNED}@{signed}", "--json")
+        command(scene, "record", f"{SIGNED}@{edited}", "--against", f"{SIGNED}@{signed}", "--json")
     )
     changed = {row["name"]: row for row in told["changed"]}
     if not {"files", "signatures"} <= changed.keys():
@@ -82,7 +81,7 @@ def _documents(scene: Scene, published: Path) -> str:
     name = MERGED.partition("/")[2]
     what = f"{MERGED}@{scene.commits[MERGED]}"
     for form in _FORMS:
-        _command(scene, "bom", what, "--format", form, "-o", str(folder / f"{name}.{form}"))
+        command(scene, "bom", what, "--format", form, "-o", str(folder / f"{name}.{form}"))
     for form in _FORMS:
         text = (folder / f"{name}.{form}").read_text("utf-8")
         for path in published.iterdir():
@@ -91,28 +90,9 @@ def _documents(scene: Scene, published: Path) -> str:
     if not _JUDGE.exists():
         return "`make sample` has the strict validators judge such documents"
     script = _ROOT / "tests" / "contract" / "scripts" / "judge_bom.py"
-    command = [str(_JUDGE), str(script), str(folder), str(_ROOT / "tests" / "assets")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    judging = [str(_JUDGE), str(script), str(folder), str(_ROOT / "tests" / "assets")]
+    done = subprocess.run(judging, capture_output=True, text=True, timeout=180, check=False)
     wrong = json.loads(done.stdout) if done.returncode == 0 else {"judge": [done.stderr[-500:]]}
     if any(wrong.values()) or len(wrong) < 2:
         raise DemoFailed(f"the validators find fault with the documents of {MERGED}: {wrong}")
     return "the strict validators of both accept them"
-
-
-def _command(scene: Scene, *arguments: str) -> str:
-    done = _run(scene, *arguments)
-    if done.returncode:
-        raise DemoFailed(f"allmende {arguments[0]} ended with {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def _run(scene: Scene, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A command of somebody without an account: all of this is public."""
-    environ = {
-        **os.environ,
-        "HF_ENDPOINT": scene.hub.url,
-        "XDG_CONFIG_HOME": str(scene.work_folder("config")),
-    }
-    environ.pop("HF_TOKEN", None)
-    command = [sys.executable, "-m", "allmende", *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from tools.demonstration.applying import assess_application, write_papers
 from tools.demonstration.counting import counted_line
 from tools.demonstration.danger import refuse_danger
 from tools.demonstration.derivatives import merged_folder, trained_folder
@@ -175,6 +176,8 @@ STEPS = (
     Step("Sign and verify", sign_and_verify),
     Step("Verify without the hub", verify_offline),
     Step("Read the record", read_record),
+    Step("Write its papers", write_papers),
+    Step("Assess a use of it", assess_application),
     Step("Keep something private", keep_private),
     Step("Refuse what attacks", refuse_danger),
     Step("Open the pages", open_pages),
