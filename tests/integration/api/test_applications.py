@@ -208,6 +208,7 @@ def test_a_model_that_becomes_private_is_told_of_no_more(hub: Family) -> None:
         {"model": "alice/base", "what": "state", "before": "seen", "after": "not_told"}
     ]
     assert (first["shown"], first["moved"]) == (False, None)
+    assert "mit" not in json.dumps(newest)
 
 
 def test_private_models_enter_private_applications_of_their_namespace_alone(hub: Family) -> None:
@@ -227,6 +228,13 @@ def test_private_models_enter_private_applications_of_their_namespace_alone(hub:
     hub.work()
     facts = hub(f"{API}/applications/bob/two/assessment").json()["facts"]
     assert set(facts["model:bob/own"]) == {"model.role"}
+    changes = history(hub, "bob/two", None)[0]["moved"]["assessment"]["changes"]
+    assert changes, "that the facts are gone moves lines"
+    for change in changes:
+        if change["subject"] == "model:bob/own":
+            assert [change["before"], *(cause["before"] for cause in change["causes"])] == [None] * (
+                1 + len(change["causes"])
+            )
 
 
 def test_versions_are_kept_and_nobody_overwrites_what_they_have_not_read(hub: Family) -> None:
