@@ -20,6 +20,7 @@ __all__ = [
     "RecordVersion",
     "add_record",
     "erase_records_naming",
+    "erase_records_of",
     "forget_records",
     "latest_record",
     "record_versions",
@@ -139,6 +140,12 @@ def erase_records_naming(uow: UnitOfWork, repo_id: RepoId) -> None:
     """What any version says goes that names this repo: not everybody may know of it any more."""
     naming = select(record_mention.c.record).where(record_mention.c.repo_id == repo_id)
     uow.execute(update(record).where(record.c.number.in_(naming)).values(envelope=None))
+
+
+def erase_records_of(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> None:
+    """What the versions of this revision's record say goes; that there were some, and their digests, stay."""
+    said = (record.c.repo_id == repo_id) & (record.c.commit_oid == commit_oid)
+    uow.execute(update(record).where(said).values(envelope=None))
 
 
 def revisions_with_record(uow: UnitOfWork, repo_id: RepoId) -> list[GitOid]:

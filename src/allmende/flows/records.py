@@ -18,6 +18,7 @@ from allmende.errors import NotFound
 from allmende.facts import (
     RecordVersion,
     add_record,
+    erase_records_of,
     forget_records,
     is_examined,
     latest_record,
@@ -49,7 +50,7 @@ from allmende.proof import (
     statement_of,
 )
 from allmende.proof import Subject as SignedSubject
-from allmende.record import Record, Subject, Tool, basis_of, make_record, read_record
+from allmende.record import Record, Subject, Tool, basis_of, make_record, read_record, unknown
 from allmende.registry import (
     ANONYMOUS,
     CARD_PATH,
@@ -191,6 +192,9 @@ def _sign(
         if not _all_seen(uow, gathered.named):
             enqueue_record(services, uow, repo_id, commit_oid)
             return
+        if gathered.facts["card"] == unknown("held_back"):
+            # Versions from before the scan stopped the card still say its words.
+            erase_records_of(uow, repo_id, commit_oid)
         version = 1 if before is None else before.version + 1
         add_record(uow, repo_id, commit_oid, version, basis, envelope.digest, envelope.data, gathered.named)
         uow.emit(

@@ -12,6 +12,7 @@ from allmende.facts import latest_record, record_versions, signed_record
 from allmende.flows import (
     Judge,
     Services,
+    end_override,
     enqueue_record,
     lift_verdict,
     record_envelope,
@@ -310,6 +311,34 @@ def test_a_lifted_verdict_is_on_the_record(
     assert said.object("scan")["lifted"] == 1
     assert said.document["version"] == 2
     assert "an example of secrets" not in json.dumps(said.document)
+
+
+def test_words_of_a_card_that_the_scan_stops_stand_in_no_version(
+    hub: LineageHub,
+    alice: Actor,
+    services: Services,
+    database: Database,
+    record: ReadRecord,
+    run_jobs: RunJobs,
+    make_repo: MakeRepo,
+) -> None:
+    repo = make_repo(alice, "cards", kind="dataset")
+    hub.commit(alice, repo, AddFile("README.md", b"cos\nsystem\n(S'the words of this card'\ntR."))
+    run_jobs()
+    assert record(repo).facts["card"] == {"source": "unknown", "reason": "held_back"}
+    assert record(repo).facts["licence"] == {"source": "unknown", "reason": "held_back"}
+    with database.write() as uow:
+        revision = resolve_revision(uow, repo, "main")
+        subject = subject_at(services, uow, repo, revision, "README.md")
+        lifted = lift_verdict(services, uow, Judge("operator"), repo, subject, None, "harmless here")
+    run_jobs()
+    assert "the words of this card" in json.dumps(record(repo).document)
+    with database.write() as uow:
+        end_override(services, uow, Judge("operator"), repo, lifted)
+    run_jobs()
+    assert record(repo).facts["card"]["reason"] == "held_back"
+    assert "the words of this card" not in everything_kept(database, repo)
+    assert len(versions(database, repo)) == 3
 
 
 def test_without_an_examination_there_is_no_record(
