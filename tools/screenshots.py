@@ -42,6 +42,7 @@ def pages_of(model: str, dataset: str | None) -> Mapping[str, str]:
         "lineage": f"/{model}/lineage",
         "record": f"/{model}/record/main",
         "signatures": f"/{model}/signatures/main",
+        "documents": f"/{model}/documents/main",
         "revision-log": f"/{model}/log/main",
         "compare": f"/compare?model={model}",
         "log": "/log",
