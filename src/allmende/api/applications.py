@@ -48,7 +48,7 @@ from allmende.law import (
 __all__ = ["add_application_routes"]
 
 _MAX_PAGE = 100
-_MAX_ASSESSMENTS = 50
+_MAX_ASSESSMENTS = 20
 _YAML = "application/yaml"
 _Form = Literal["json", "markdown"]
 _Number = Annotated[int | None, Query(ge=1, le=2**31, description="Not the newest, but this one.")]

@@ -7,6 +7,7 @@ from allmende.applications.assessments import (
     is_law_new,
     list_assessments,
     newest_assessment,
+    repos_in_assessments,
 )
 from allmende.applications.errors import (
     ApplicationChanged,
@@ -66,6 +67,7 @@ __all__ = [
     "newest_assessment",
     "next_application_id",
     "readable_application",
+    "repos_in_assessments",
     "set_private",
     "versions_of",
 ]

@@ -26,6 +26,7 @@ __all__ = [
     "is_law_new",
     "list_assessments",
     "newest_assessment",
+    "repos_in_assessments",
 ]
 
 _MAX_KEPT = 200
@@ -132,6 +133,17 @@ def list_assessments(
         query = query.where(application_assessment.c.number < before)
     rows = uow.all(query.order_by(application_assessment.c.number.desc()).limit(limit))
     return [_kept(row) for row in rows]
+
+
+def repos_in_assessments(
+    uow: UnitOfWork, found: Application, numbers: Iterable[int]
+) -> dict[int, frozenset[RepoId]]:
+    """The repos whose facts are in each of these assessments; those that are not kept are absent."""
+    of = application_assessment.c
+    query = select(of.number, of.repos).where(
+        of.application_id == found.id, of.number.in_(sorted(set(numbers)))
+    )
+    return {row.number: frozenset(RepoId(one) for one in row.repos) for row in uow.all(query)}
 
 
 def is_law_new(uow: UnitOfWork, pack_digest: str) -> bool:

@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 KIND: Final = "application"
+_LISTED_AT_ONCE: Final = 500
 """What stands before its name in scopes of tokens, as `model` does for models."""
 
 ApplicationId = NewType("ApplicationId", int)
@@ -198,11 +199,21 @@ def list_applications(
         query = query.where(owner.c.name_key == name_key(namespace))
     if after is not None:
         query = query.where(key > name_key(after))
-    rows = uow.all(query.order_by(key).limit(limit + 1))
-    found = [_application(row, row.namespace) for row in rows[:limit]]
-    # A token for single entities sees less than its owner.
-    seen = [one for one in found if not one.private or actor.may_see(one.namespace_id, KIND, one.full_name)]
-    return ApplicationPage(seen, rows[limit - 1].place if len(rows) > limit else None)
+    seen: list[tuple[Application, str]] = []
+    place = ""
+    while len(seen) <= limit:
+        rows = uow.all(query.where(key > place).order_by(key).limit(_LISTED_AT_ONCE))
+        for row in rows:
+            one = _application(row, row.namespace)
+            # A token for single entities sees less than its owner, and no place that it does not see.
+            if not one.private or actor.may_see(one.namespace_id, KIND, one.full_name):
+                seen.append((one, row.place))
+        if len(rows) < _LISTED_AT_ONCE:
+            break
+        place = rows[-1].place
+    return ApplicationPage(
+        [one for one, _ in seen[:limit]], seen[limit - 1][1] if len(seen) > limit else None
+    )
 
 
 def add_description(

@@ -172,25 +172,14 @@ def _moved(before: KeptAssessment | None, drafted: Drafted) -> dict[str, Any]:
     """What is different now: what the hub knows of models, and lines with their causes. Empty for nothing."""
     if before is None:
         return {}
-    compared: dict[str, Any] = comparison_document(read_assessment(before.document), read_assessment(drafted.document))
+    compared: dict[str, Any] = comparison_document(
+        read_assessment(before.document), read_assessment(drafted.document)
+    )
     models = _moved_models(before.basis.get("models", {}), drafted.basis["models"])
     others = {key: drafted.basis[key] != before.basis.get(key) for key in ("differ", "problems")}
-    if any(one["what"] == "state" and one["after"] != "seen" for one in models):
-        compared["changes"] = [_without_before(change) for change in compared["changes"]]
     if not compared["changes"] and not models and not any(others.values()):
         return {}
     return {"since": before.number, "models": models, "assessment": compared}
-
-
-def _without_before(change: dict[str, Any]) -> dict[str, Any]:
-    """A change that rests on facts of models without what they were: one of these is not told of any more."""
-    causes = change["causes"]
-    if not (
-        change["subject"].startswith("model:") or any(one["name"].startswith("model.") for one in causes)
-    ):
-        return change
-    told = [{**cause, "before": None} if cause["kind"] == "fact" else cause for cause in causes]
-    return {**change, "before": None, "causes": told}
 
 
 def _moved_models(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[dict[str, Any]]:

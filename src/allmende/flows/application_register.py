@@ -1,8 +1,10 @@
 """Registering an application and describing it anew, each with its assessment in the same transaction."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
+from typing import Any
 
 from allmende.applications import (
     Application,
@@ -21,6 +23,7 @@ from allmende.applications import (
     models_used,
     newest_assessment,
     readable_application,
+    repos_in_assessments,
     set_private,
 )
 from allmende.flows.application_assessing import Drafted, assess_text, draft_assessment, keep_assessment
@@ -114,7 +117,18 @@ def shown_assessments(
 ) -> list[tuple[KeptAssessment, bool]]:
     """The assessments, the newest first, and whether each may be told to who reads the application."""
     listed = list_assessments(uow, found, before=before, limit=limit)
-    return [(kept, _may_see(uow, found, kept)) for kept in listed]
+    since = {kept.number: int(kept.moved["since"]) for kept in listed if kept.moved}
+    repos = repos_in_assessments(uow, found, since.values())
+    readers = readers_of(uow, found.namespace_id, found.namespace, private=found.private)
+    seen = visible_among(uow, readers, {one for kept in repos.values() for one in kept}).keys()
+    told = {number for number, before in since.items() if before in repos and repos[before] <= seen}
+    return [
+        (
+            kept if kept.number in told else replace(kept, moved=_states_alone(kept)),
+            _may_see(uow, found, kept),
+        )
+        for kept in listed
+    ]
 
 
 def assessment_again(kept: KeptAssessment) -> Assessment:
@@ -166,6 +180,21 @@ def _digest_of(uow: UnitOfWork, found: Application) -> str:
 def _models_in(description: str, on: date) -> list[str]:
     subjects = assess_text(description.encode(), on).facts
     return [subject.removeprefix("model:") for subject in subjects if subject.startswith("model:")]
+
+
+def _states_alone(kept: KeptAssessment) -> dict[str, Any]:
+    """What moved, where the assessment before holds what its readers may not see: of models that are still
+    described, that they are not told of any more, and nothing of what was.
+    """
+    if not kept.moved:
+        return {}
+    described = kept.basis.get("models", {})
+    states = [
+        one
+        for one in kept.moved["models"]
+        if one["what"] == "state" and one["after"] != "seen" and one["model"] in described
+    ]
+    return {**kept.moved, "models": states, "assessment": {**kept.moved["assessment"], "changes": []}}
 
 
 def _may_see(uow: UnitOfWork, found: Application, kept: KeptAssessment) -> bool:

@@ -24,6 +24,7 @@ from allmende.registry import (
     Submission,
     authenticate,
     create_account,
+    find_account,
     issue_token,
     prepare,
     readable_repo,
@@ -228,13 +229,44 @@ def test_private_models_enter_private_applications_of_their_namespace_alone(hub:
     hub.work()
     facts = hub(f"{API}/applications/bob/two/assessment").json()["facts"]
     assert set(facts["model:bob/own"]) == {"model.role"}
-    changes = history(hub, "bob/two", None)[0]["moved"]["assessment"]["changes"]
-    assert changes, "that the facts are gone moves lines"
-    for change in changes:
-        if change["subject"] == "model:bob/own":
-            assert [change["before"], *(cause["before"] for cause in change["causes"])] == [None] * (
-                1 + len(change["causes"])
-            )
+    (newest, _first) = history(hub, "bob/two", None)
+    assert newest["moved"]["assessment"]["changes"] == []
+    assert [one["what"] for one in newest["moved"]["models"]] == ["state"]
+
+
+def test_a_model_that_is_not_described_any_more_leaves_no_trace_for_strangers(hub: Family) -> None:
+    hub.publish("bob/secret", "model.safetensors", safetensors_of(TUNED), {}, private=True)
+    hub.work()
+    assert send(hub, "POST", "bob/app", "bob", CHAT.replace("alice/base", "bob/secret")).status_code < 300
+    assert send(hub, "PUT", "bob/app", "bob", CHAT).status_code == 200
+    assert "bob/secret" in json.dumps(history(hub, "bob/app", "bob")[0]["moved"])
+    shown = hub.client.put(
+        f"{API}/applications/bob/app/visibility",
+        json={"private": False},
+        headers={"Authorization": "Bearer token-of-bob"},
+    )
+    assert shown.status_code == 200
+    hub.work()
+    told = history(hub, "bob/app", None)
+    assert "bob/secret" not in json.dumps(told)
+    pack = send(hub, "GET", "bob/app/evidence", "alice")
+    assert pack.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(pack.content)) as packed:
+        (name,) = [one for one in packed.namelist() if one.endswith("history.json")]
+        assert b"bob/secret" not in packed.read(name)
+
+
+def test_the_place_of_a_list_names_nothing_that_a_token_does_not_see(hub: Family) -> None:
+    for name in ("bob/aa-hidden", "bob/bb"):
+        assert send(hub, "POST", name, "bob", CHAT).status_code < 300
+    with hub.services.database.write() as uow:
+        bob = find_account(uow, "bob")
+        assert bob is not None
+        scopes = (Scope("application/bob/bb", "read"),)
+        issue_token(uow, bob, "narrow", "fine_grained", scopes=scopes, secret="token-of-narrow")
+    listed = hub(f"{API}/applications?limit=1", "narrow").json()
+    assert [one["application"] for one in listed["applications"]] == ["bob/bb"]
+    assert listed["next"] is None
 
 
 def test_versions_are_kept_and_nobody_overwrites_what_they_have_not_read(hub: Family) -> None:
