@@ -64,6 +64,8 @@ MANIFEST, SIGNATURE, KEYS, CHECKPOINT = "manifest.json", "manifest.dsse.json", "
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error)
 """What the reader of archives raises for what is none."""
 
+_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
 _MAX_FILES = 100_000
 _MAX_TOTAL_BYTES = 8 * 1024**3
 _MAX_MANIFEST_BYTES = 64 * 1024 * 1024
@@ -227,6 +229,11 @@ class _Files:
             raise Oversized("The archive holds more than is read.")
         if any(info.flag_bits & 1 for info in infos):
             raise MalformedEvidenceArchive("A file of the archive is encrypted.")
+        if any(info.compress_type not in _COMPRESSIONS for info in infos):
+            # Other ways have readers of their own, which fail in other ways.
+            raise MalformedEvidenceArchive(
+                "A file of the archive is compressed in another way than by deflate."
+            )
 
     def names(self) -> set[str]:
         """Their names."""

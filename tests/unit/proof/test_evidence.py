@@ -165,6 +165,14 @@ def test_a_bit_of_the_archive_itself():
                 assert {name: archive.read(name) for name in archive.namelist()} == FILES
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 93])
+def test_other_compressions_are_refused_before_they_are_read(method: int):
+    data = packed(FILES).getvalue()
+    at = data.index(b"PK\x01\x02") + 10
+    turned = data[:at] + method.to_bytes(2, "little") + data[at + 2 :]
+    assert judge_evidence(io.BytesIO(turned), POLICY).verdict.code == "evidence_archive_malformed"
+
+
 def test_a_file_that_is_longer_than_the_archive_says():
     data = packed({**FILES, "checkpoint": bytes(200 * 1024**2)})
     assert judge_evidence(data, POLICY).verdict.code == "proof_too_large"
