@@ -10,12 +10,15 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DEV := .venvs/dev/bin
+# Tests run in as many processes as there are processors, and in no more than four; ARGS="-n 0" for a debugger.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
+SIDE_BY_SIDE := -n $(WORKERS) --dist worksteal
 SHARDS := .cache/all-tests
 LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch scan-peers delta-peers log-judge proof-judge bom-judge fuzz
 
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= pickle torch joblib zip archive safetensors gguf template json yaml hdf5 keras onnx tensorflow \
-    tflite python notebook r msgpack ubjson anything
+    tflite python notebook r msgpack ubjson settings program caffe objects parts xml anything
 
 # What `make test` leaves to `make ci` and `make campaign`.
 QUICK := not (browser or campaign or clients or slow or torch)
@@ -38,7 +41,7 @@ serve: .venvs/demo/.stamp  ## Start a hub on http://127.0.0.1:8080 with its data
 	@.venvs/demo/bin/allmende serve
 
 test: .venvs/dev/.stamp  ## Unit, integration and contract tests with the stock client (under 5 minutes)
-	@$(DEV)/python -m pytest tests/unit tests/integration tests/contract -m "$(QUICK)" $(ARGS)
+	@$(DEV)/python -m pytest tests/unit tests/integration tests/contract $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
 
 check: .venvs/dev/.stamp  ## Format, lint, types and import contracts
 	$(DEV)/ruff format --check .
@@ -54,12 +57,9 @@ ci: check test sample torch browser  ## All of the above and a bounded sample of
 	@$(MAKE) demo ONESHOT=1
 
 sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp .venvs/proof-judge/.stamp .venvs/bom-judge/.stamp  ## System and attack tests, slow ones, older clients
-	@# Those of the system mostly wait for processes to start and end: the attacks have the other core meanwhile.
-	@mkdir -p .cache; $(DEV)/python -m pytest tests/attack -m "$(HERE)" >.cache/attack.log 2>&1 & attack=$$!; \
-	trap 'kill $$attack 2>/dev/null || true' EXIT; code=0; \
-	$(DEV)/python -m pytest tests/system -m "$(HERE)" || code=$$?; \
-	wait $$attack || code=$$?; cat .cache/attack.log; exit $$code
-	@$(call some,$(DEV)/python -m pytest tests/unit tests/integration tests/contract -m "(clients or slow) and $(HERE)")
+	@# Those of the system mostly wait for processes to start and end, so one more process than processors.
+	@$(DEV)/python -m pytest tests/system tests/attack -n $$(($(WORKERS) + 1)) --dist worksteal -m "$(HERE)"
+	@$(call some,$(DEV)/python -m pytest tests/unit tests/integration tests/contract $(SIDE_BY_SIDE) -m "(clients or slow) and $(HERE)")
 
 torch:  ## The scenarios with transformers, datasets and others (needs a CPU build of torch, see tools/environment.py)
 	@if $(MAKE) .venvs/torch/.stamp; then \
@@ -68,7 +68,7 @@ torch:  ## The scenarios with transformers, datasets and others (needs a CPU bui
 	else echo "NOT TESTED HERE: the scenarios that need torch" >&2; fi
 
 browser: .venvs/dev/.stamp  ## The pages in a real browser
-	@$(call some,$(DEV)/python -m pytest tests -m "browser and not campaign and not torch")
+	@$(call some,$(DEV)/python -m pytest tests -n $(WORKERS) --dist loadfile -m "browser and not campaign and not torch")
 
 # One stamp for each part: after a failure or a stop, the next run goes on with the first part not passed.
 all-tests: $(addprefix $(SHARDS)/,check unit integration contract system attack torch browser campaign demo)  ## Everything; a repeat goes on where the last one stopped
@@ -78,7 +78,7 @@ $(SHARDS)/check:
 	@$(MAKE) check && mkdir -p $(@D) && touch $@
 
 $(SHARDS)/unit $(SHARDS)/integration $(SHARDS)/contract $(SHARDS)/system $(SHARDS)/attack: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp .venvs/proof-judge/.stamp .venvs/bom-judge/.stamp
-	@$(call some,$(DEV)/python -m pytest tests/$(@F) -m "$(HERE)")
+	@$(call some,$(DEV)/python -m pytest tests/$(@F) $(SIDE_BY_SIDE) -m "$(HERE)")
 	@mkdir -p $(@D) && touch $@
 
 $(SHARDS)/torch $(SHARDS)/browser $(SHARDS)/campaign:

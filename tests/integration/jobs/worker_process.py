@@ -11,7 +11,7 @@ import time
 from allmende.jobs import JobContext, SqlJobQueue, Worker
 from allmende.storage import Database
 
-LEASE_S = 1.0
+LEASE_S = 6.0
 
 
 def main(url: str, journal: str) -> None:

@@ -135,7 +135,7 @@ def test_links_to_files_are_followed_and_links_to_folders_are_not(model: Path, t
     }
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 def test_a_pipe_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(tmp_path / "README.md")
     os.mkfifo(tmp_path / "config.json")
