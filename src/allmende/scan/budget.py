@@ -39,6 +39,8 @@ class Limits:
     """Pickle opcodes, together."""
     text_bytes: int = 64 * _MIB
     """Texts that are read whole: JSON, YAML, templates, source code."""
+    link_parts: int = 1_000_000
+    """Parts of paths that are followed through the links of archives, together."""
     findings: int = 200
     """Findings that are kept; what comes after only counts for the status."""
 
@@ -52,6 +54,7 @@ class Budget:
         self._members = 0
         self._expanded_bytes = 0
         self._opcodes = 0
+        self._link_parts = 0
 
     def descend(self, depth: int) -> None:
         """A container at this depth is opened. Raises LimitReached."""
@@ -75,6 +78,14 @@ class Budget:
                 what = f"{self._size_bytes} bytes unpack to more than {self.limits.bomb_bytes}."
                 raise LimitReached("bomb", what)
             raise LimitReached("ratio", f"It unpacks to more than {self.limits.ratio} times its size.")
+
+    def add_link_parts(self, count: int = 1) -> None:
+        """So many more parts of paths are followed through links. Raises LimitReached."""
+        self._link_parts += count
+        if self._link_parts > self.limits.link_parts:
+            raise LimitReached(
+                "links", f"Its links lead over more than {self.limits.link_parts} parts of paths."
+            )
 
     @property
     def opcodes_left(self) -> int:

@@ -468,6 +468,21 @@ def _tar_links() -> _Made:
         _tar(tar.pax([("linkpath", "../../x")]), tar.member("l", kind=b"2", link=b"a")),
     )
     yield (
+        "chain",
+        "m.tar",
+        _tar(tar.member("a", kind=b"2", link=b"."), tar.member("a/b", kind=b"2", link=b"..")),
+    )
+    yield (
+        "chain-through-target",
+        "m.tar",
+        _tar(tar.member("x/y/z", kind=b"2", link=b"../.."), tar.member("link", kind=b"2", link=b"x/y/z/..")),
+    )
+    yield (
+        "hard-link-to-link",
+        "m.tar",
+        _tar(tar.member("a/b", kind=b"2", link=b"../x"), tar.member("b", kind=b"1", link=b"a/b")),
+    )
+    yield (
         "file-through-link",
         "m.tar",
         _tar(tar.member("d", kind=b"2", link=b"sub/../.."), tar.member("d/x", _TEXT)),

@@ -2,6 +2,7 @@
 
 from allmende.scan.containers import (
     layouts,
+    link_chains,
     member_paths,
     streams,
     tar_reader,
@@ -24,5 +25,5 @@ READERS: tuple[Reader, ...] = (
 )
 RULES = (
     *member_paths.RULES, *unpacking.RULES, *layouts.RULES, *zip_members.RULES, *zip_reader.RULES,
-    *tar_reader.RULES, *streams.RULES,
+    *tar_reader.RULES, *link_chains.RULES, *streams.RULES,
 )  # fmt: skip

@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.scanning import Scan
 
-__all__ = ["RULES", "UNSAFE_PATH", "check_path", "check_twins", "is_outside", "leads_outside"]
+__all__ = [
+    "DUPLICATE_NAME",
+    "RULES",
+    "UNSAFE_PATH",
+    "check_path",
+    "check_twins",
+    "is_absolute",
+    "is_climbing",
+    "is_outside",
+    "leads_outside",
+]
 
 UNSAFE_PATH = Rule(
     "archive-unsafe-path",
@@ -50,13 +60,23 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _CLIMBING = re.compile(r"\.\.[ .]*")  # Windows leaves out spaces and dots at the end of a name
 
 
+def is_absolute(path: str) -> bool:
+    """Whether a path names its place by itself, on any system, wherever it is used."""
+    return _OUTSIDE.match(path) is not None
+
+
+def is_climbing(part: str) -> bool:
+    """Whether a part of a path is the folder above, on any system."""
+    return _CLIMBING.fullmatch(part) is not None
+
+
 def is_outside(path: str) -> bool:
     """Whether a relative path leaves the folder that it is relative to, on any system."""
-    if _OUTSIDE.match(path):
+    if is_absolute(path):
         return True
     depth = 0
     for part in re.split(r"[/\\]", path):
-        if _CLIMBING.fullmatch(part):
+        if is_climbing(part):
             depth -= 1
         elif part not in {"", "."}:
             depth += 1
@@ -68,7 +88,7 @@ def is_outside(path: str) -> bool:
 def leads_outside(name: str, target: str) -> bool:
     """Whether a symbolic link called `name` leads out of the archive; its target counts from its folder."""
     folder = name.rpartition("/")[0]
-    return bool(_OUTSIDE.match(target)) or is_outside(f"{folder}/{target}" if folder else target)
+    return is_absolute(target) or is_outside(f"{folder}/{target}" if folder else target)
 
 
 def check_path(name: str, scan: Scan) -> None:

@@ -8,16 +8,11 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from allmende.scan.containers.member_paths import (
-    UNSAFE_PATH,
-    check_path,
-    check_twins,
-    is_outside,
-    leads_outside,
-)
+from allmende.scan.containers.link_chains import MemberLink, check_links
+from allmende.scan.containers.member_paths import UNSAFE_PATH, check_path, check_twins, is_outside
 from allmende.scan.containers.tar_headers import BLOCK, TarHeader, header_text, is_header, read_header
 from allmende.scan.containers.unpacking import NOT_UNPACKED
-from allmende.scan.containers.zip_reader import DEVICE, HIDDEN, LINK
+from allmende.scan.containers.zip_reader import DEVICE, HIDDEN
 from allmende.scan.findings import Rule, Severity
 from allmende.scan.scanning import Claim, Probe, Reader, Scan, Unreadable
 from allmende.scan.source import Source
@@ -37,6 +32,7 @@ RULES = (DISAGREEMENT,)
 _MAX_EXTENSION_BYTES: Final = 1024 * 1024
 _REGULAR: Final = frozenset(b"\x0007")
 _DIRECTORY, _HARD_LINK, _SYMLINK = ord("5"), ord("1"), ord("2")
+_LINKS: Final = frozenset((_HARD_LINK, _SYMLINK))
 _DEVICES: Final = frozenset(b"346")
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, _SPARSE = ord("L"), ord("K"), ord("x"), ord("g"), ord("S")
 _MAX_DIGITS: Final = 20
@@ -70,6 +66,7 @@ def _read(source: Source, scan: Scan) -> None:
     is_torch = {member.name.rpartition("/")[2] for member in members} >= _TORCH_HINTS.keys()
     for member in members:
         _look_into(source, member, scan, is_torch=is_torch)
+    _check_links(members, scan)
     if failure is not None:
         # A lenient program takes what follows for a member, or goes on at the next sound header.
         behind = position + BLOCK
@@ -152,21 +149,26 @@ def _pax_records(data: bytes, position: int) -> dict[str, str]:
     return records
 
 
+def _check_links(members: list[TarHeader], scan: Scan) -> None:
+    links = [
+        MemberLink(member.name, member.link, is_symbolic=member.kind == _SYMLINK)
+        for member in members
+        if member.kind in _LINKS
+    ]
+    check_links(links, [member.name for member in members if member.kind in _REGULAR], scan)
+
+
 def _look_into(source: Source, member: TarHeader, scan: Scan, *, is_torch: bool) -> None:
     check_path(member.name, scan)
     if is_outside(member.other_name) and member.kind != _SPARSE:
         scan.found(UNSAFE_PATH, member.other_name)
-    if member.kind in {_SYMLINK, _HARD_LINK}:
-        symbolic = member.kind == _SYMLINK
-        outside = leads_outside(member.name, member.link) if symbolic else is_outside(member.link)
-        scan.found(UNSAFE_PATH if outside else LINK, member.link, inside=member.name)
-    elif member.kind in _DEVICES:
+    if member.kind in _DEVICES:
         scan.found(DEVICE, chr(member.kind), inside=member.name)
     elif member.kind in _REGULAR:
         base = member.name.rpartition("/")[2]
         hint = _TORCH_HINTS.get(base) if is_torch else None
         scan.inside(member.name, source.window(member.start, member.size_bytes), hint=hint)
-    elif member.kind != _DIRECTORY:
+    elif member.kind != _DIRECTORY and member.kind not in _LINKS:
         scan.found(NOT_UNPACKED, f"tar member of type {chr(member.kind)!r}", inside=member.name)
         scan.inside(member.name, source.window(member.start, member.size_bytes))
 

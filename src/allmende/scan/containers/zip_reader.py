@@ -11,7 +11,8 @@ from typing import Final
 
 from allmende.scan.budget import LimitReached
 from allmende.scan.containers.layouts import SHORT_STORAGE, layout_of
-from allmende.scan.containers.member_paths import UNSAFE_PATH, check_path, check_twins, leads_outside
+from allmende.scan.containers.link_chains import MemberLink, check_links
+from allmende.scan.containers.member_paths import check_path, check_twins
 from allmende.scan.containers.tar_headers import BLOCK, is_header, lies_in_a_member
 from allmende.scan.containers.torch_parts import is_sequence
 from allmende.scan.containers.unpacking import ENCRYPTED, NOT_UNPACKED
@@ -59,14 +60,6 @@ OVERLAP = Rule(
     "Pack the files again.",
     "D. Fifield, A better zip bomb (2019).",
 )
-LINK = Rule(
-    "archive-link",
-    Severity.MEDIUM,
-    "holds links",
-    "Unpacked, the archive makes links to other files.",
-    "Pack files instead of links.",
-    "CWE-59: link following.",
-)
 DEVICE = Rule(
     "archive-device",
     Severity.CRITICAL,
@@ -75,7 +68,7 @@ DEVICE = Rule(
     "Pack only files.",
     "CWE-22.",
 )
-RULES = (HIDDEN, PREFIX, OVERLAP, LINK, DEVICE)
+RULES = (HIDDEN, PREFIX, OVERLAP, DEVICE)
 
 _RULE_OF: Final = {
     "disagreement": DISAGREEMENT,
@@ -150,19 +143,22 @@ def _scan_members(source: Source, entries: tuple[Entry, ...], scan: Scan) -> Non
     layout = layout_of([entry.name for entry in entries], scan)
     left_bytes = source.size_bytes
     needed: dict[str, int] = {}
+    links: list[MemberLink] = []
     for entry in entries:
         check_path(entry.name, scan)
         left_bytes -= entry.packed_bytes
         if left_bytes < 0:
             raise LimitReached("overlap", "The members together are larger than the file.")
         try:
-            if _is_ordinary(source, entry, scan):
+            if _is_ordinary(source, entry, links, scan):
                 role = layout.role(entry.name)
                 opened = opened_member(source, entry, scan)
                 needs = partial(_need, needed, entry.name)
                 scan.inside(entry.name, opened, raw=role.raw, hint=role.hint, needs=needs)
         except Unreadable as failure:
             scan.found(UNREADABLE, "zip", detail=failure.message, inside=entry.name)
+    linked = {link.name for link in links}
+    check_links(links, [entry.name for entry in entries if entry.name not in linked], scan)
     for entry in entries:
         if entry.size_bytes < needed.get(entry.name, 0):
             what = f"{needed[entry.name]} bytes are asked for, {entry.size_bytes} are there."
@@ -175,8 +171,8 @@ def _need(needed: dict[str, int], asking: str, key: str, size_bytes: int) -> Non
     needed[place] = max(size_bytes, needed.get(place, 0))
 
 
-def _is_ordinary(source: Source, entry: Entry, scan: Scan) -> bool:
-    """Whether there is a file to look into; says what there is otherwise."""
+def _is_ordinary(source: Source, entry: Entry, links: list[MemberLink], scan: Scan) -> bool:
+    """Whether there is a file to look into; says what there is otherwise, and adds links to `links`."""
     mode = entry.attributes >> 16
     if entry.flags & _ENCRYPTED_FLAGS:
         scan.found(ENCRYPTED, inside=entry.name)
@@ -186,7 +182,7 @@ def _is_ordinary(source: Source, entry: Entry, scan: Scan) -> bool:
     if stat.S_ISLNK(mode):
         opened = opened_member(source, entry, scan)
         target = opened.read_at(0, _MAX_LINK_BYTES).decode("utf-8", "replace")
-        scan.found(UNSAFE_PATH if leads_outside(entry.name, target) else LINK, target, inside=entry.name)
+        links.append(MemberLink(entry.name, target, is_symbolic=True))
         # Programs that do not unpack read a link as a file.
         scan.inside(entry.name, opened, raw=True)
         return False

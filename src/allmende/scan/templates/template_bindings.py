@@ -6,9 +6,15 @@ from typing import Final, Literal
 
 from jinja2 import nodes
 
-__all__ = ["Binding", "bindings_of", "label_of"]
+__all__ = ["Binding", "TooManyBindings", "bindings_of", "label_of", "namespaces_of"]
 
 _SCALAR_TARGETS: Final = (nodes.Name, nodes.NSRef)
+_MAX_BINDINGS: Final = 50_000
+"""Each call of a macro may bind each of its parameters: together that is the product of both numbers."""
+
+
+class TooManyBindings(Exception):
+    """A template binds more than can be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +45,55 @@ def label_of(node: nodes.Node) -> str | None:
 
 
 def bindings_of(ordered: list[nodes.Node]) -> Mapping[str, tuple[Binding, ...]]:
-    """All bindings of a template, by label. A name in different scopes is taken for one."""
+    """All bindings of a template, by label. A name in different scopes is taken for one.
+
+    Raises TooManyBindings.
+    """
     parameters = {node.name: list(node.args) for node in ordered if isinstance(node, nodes.Macro)}
     parameters["caller"] = [
         name for node in ordered if isinstance(node, nodes.CallBlock) for name in node.args
     ]
     found: dict[str, list[Binding]] = {}
-    for node in ordered:
-        for label, binding in _bound_by(node, parameters):
-            found.setdefault(label, []).append(binding)
+    bound = (pair for node in ordered for pair in _bound_by(node, parameters))
+    for number, (label, binding) in enumerate(bound):
+        if number >= _MAX_BINDINGS:
+            raise TooManyBindings
+        found.setdefault(label, []).append(binding)
     return {label: tuple(bindings) for label, bindings in found.items()}
+
+
+def namespaces_of(ordered: list[nodes.Node]) -> frozenset[str]:
+    """Names that a namespace may stand behind: made with one, assigned through, or bound to such a name.
+
+    Each expression is looked through once, however many names it is bound to.
+    """
+    labels: dict[int, set[str]] = {}
+    mentioning: dict[str, set[int]] = {}
+    for label, bindings in bindings_of(ordered).items():
+        for binding in bindings:
+            if id(binding.node) not in labels:
+                for name in _mentioned(binding.node):
+                    mentioning.setdefault(name, set()).add(id(binding.node))
+            labels.setdefault(id(binding.node), set()).add(label)
+    found = {node.name for node in ordered if isinstance(node, nodes.NSRef)}
+    waiting = ["namespace", *found]
+    while waiting:
+        for expression in mentioning.pop(waiting.pop(), ()):
+            more = labels.pop(expression, set()) - found
+            found |= more
+            waiting += more
+    return frozenset(found)
+
+
+def _mentioned(root: nodes.Node) -> Iterator[str]:
+    """The names in an expression that are not only asked for an attribute."""
+    waiting = [root] if isinstance(root, nodes.Expr) else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, nodes.Name):
+            yield node.name
+        elif not isinstance(node, (nodes.Getattr, nodes.Compare, nodes.Test, nodes.Concat)):
+            waiting += [child for child in node.iter_child_nodes() if isinstance(child, nodes.Expr)]
 
 
 def _bound_by(node: nodes.Node, parameters: Mapping[str, list[nodes.Name]]) -> Iterator[tuple[str, Binding]]:

@@ -31,6 +31,7 @@ _ARITHMETIC: Final[Mapping[type[nodes.Node], Callable[..., object]]] = {
 _MAX_EXPONENT: Final = 100
 _MAX_REPEATED: Final = 100_000
 _MAX_INNER: Final = 40
+_BODIES: Final = (nodes.AssignBlock, nodes.Macro, nodes.CallBlock)
 _TRUTH: Final = (nodes.Compare, nodes.Not, nodes.Test)
 
 
@@ -41,6 +42,15 @@ class Evaluation:
         self._bindings = bindings_of(ordered)
         self._bodies = {node.name: node.body for node in ordered if isinstance(node, nodes.Macro)}
         self._values: dict[int, Value] = {}
+        self._outputs: dict[int, Value] = {}
+        """What each block prints, as far as it is known when the block is passed."""
+        self._of_labels: dict[str, Value] = {}
+        """What each label stands for, until something that is bound to it changes."""
+        self._labels: dict[int, set[str]] = {}
+        for label, bindings in self._bindings.items():
+            for binding in bindings:
+                self._labels.setdefault(id(binding.node), set()).add(label)
+        self._spaces = frozenset(label for label, bound in self._bindings.items() if _is_namespace(bound))
         self._handlers: dict[type[nodes.Node], Callable[..., Value]] = {
             nodes.Const: lambda node: constant(node.value),
             nodes.TemplateData: lambda node: constant(node.data),
@@ -83,8 +93,19 @@ class Evaluation:
             if value != self._values.get(id(node), UNKNOWN):
                 # What does not settle grows with each round, or hangs on a long chain of variables.
                 self._values[id(node)] = joined_values([value, MADE]) if is_last else value
+                self._changed(node)
                 changed = True
+            if isinstance(node, _BODIES):
+                output = self._output(node)
+                if output != self._outputs.get(id(node)):
+                    self._outputs[id(node)] = output
+                    self._changed(node)
+                    changed = True
         return changed
+
+    def _changed(self, node: nodes.Node) -> None:
+        for label in self._labels.get(id(node), ()):
+            self._of_labels.pop(label, None)
 
     def _evaluated(self, node: nodes.Node) -> Value:
         handler = self._handlers.get(type(node))
@@ -101,11 +122,15 @@ class Evaluation:
         bindings = self._bindings.get(name, ())
         if len(bindings) > _MAX_BINDINGS:
             return MADE
-        return joined_values([self._of_binding(binding) for binding in bindings])
+        value = self._of_labels.get(name)
+        if value is None:
+            value = joined_values([self._of_binding(binding) for binding in bindings])
+            self._of_labels[name] = value
+        return value
 
     def _of_binding(self, binding: Binding) -> Value:
         if binding.kind == "body":
-            return self._output(binding.node)
+            return self._outputs.get(id(binding.node), UNKNOWN)
         value = self.value(binding.node)
         return value if binding.kind == "value" else _elements(value)
 
@@ -197,7 +222,7 @@ class Evaluation:
         if isinstance(node.node, nodes.Name) and node.node.name == "loop":
             return NUMBER if node.attr not in {"previtem", "nextitem"} else UNKNOWN
         base = self.value(node.node)
-        if _is_namespace(node.node, self._bindings):
+        if isinstance(node.node, nodes.Name) and node.node.name in self._spaces:
             return UNKNOWN
         return base.taken
 
@@ -215,8 +240,8 @@ class Evaluation:
             called = self.value(callee)
             return Value(made=called.made or called.holds)
         if callee.name in self._bodies or callee.name in {"caller", "lipsum"}:
-            outputs = self._bindings.get(f"{callee.name}()", ())
-            return joined_values([self._output(binding.node) for binding in outputs]) if outputs else MADE
+            label = f"{callee.name}()"
+            return self._bound(label) if label in self._bindings else MADE
         if callee.name == "dict" and node.kwargs:
             names = [constant(keyword.key) for keyword in node.kwargs]
             holds = any(value.made or value.holds for value in keywords)
@@ -239,16 +264,14 @@ def _texts_of(values: list[Value]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for value in values for text in value.texts + value.inner))[:_MAX_INNER]
 
 
-def _is_namespace(node: nodes.Node, bindings: Mapping[str, tuple[Binding, ...]]) -> bool:
+def _is_namespace(bindings: tuple[Binding, ...]) -> bool:
     """Whether attributes of it are bound one by one, so that each has its own value or none."""
-    if not isinstance(node, nodes.Name):
-        return False
     return any(
         isinstance(binding.node, nodes.Call)
         and isinstance(binding.node.node, nodes.Name)
         and binding.node.node.name == "namespace"
         and not binding.node.args
-        for binding in bindings.get(node.name, ())
+        for binding in bindings
     )
 
 

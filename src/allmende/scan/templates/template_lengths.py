@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from jinja2 import nodes
 
-from allmende.scan.templates.template_bindings import bindings_of
+from allmende.scan.templates.template_bindings import namespaces_of
 from allmende.scan.templates.template_evaluation import Evaluation
 from allmende.scan.templates.template_parsing import in_order
 from allmende.scan.templates.template_text_sizes import GIVEN, OF_NUMBER, UNKNOWN_COUNT, TextSizes, text_of
@@ -31,7 +31,10 @@ _SHORT_PART: Final = 16
 _MAX_MACROS: Final = 16
 """Macros within macros."""
 _MAX_BLOCKS: Final = 60
-_MAX_STEPS: Final = 250_000
+_MAX_STEPS: Final = 150_000
+"""Five times what the longest of some 500 published templates takes."""
+_COPIED_IN_A_STEP: Final = 8
+"""Bounds of names that are copied or compared in the time of a step."""
 _QUOTED: Final = 4
 _ADDING: Final = frozenset(("append", "extend", "insert", "update", "add", "push"))
 
@@ -67,12 +70,13 @@ class _Play:
         self._evaluation = evaluation
         self._text_sizes = TextSizes(evaluation)
         self._macros = {node.name: node for node in ordered if isinstance(node, nodes.Macro)}
-        self._spaces = _namespaces(ordered)
+        self._spaces = namespaces_of(ordered)
         self._names: dict[str, int] = {}
         self._cells: dict[_Cell, int] = {}
         self._orders: dict[int, list[nodes.Node]] = {}
         self._played: dict[object, tuple[int, dict[_Cell, int]]] = {}
         self._asked: dict[str, tuple[str, ...]] = {}
+        self._named: dict[str, frozenset[str]] = {}
         self._called: list[str] = []
         self._callers: list[tuple[nodes.CallBlock, list[str]]] = []
         """Blocks that may be called back, each with the macros that its own place is in."""
@@ -114,15 +118,22 @@ class _Play:
         order = self._orders.get(id(root))
         if order is None:
             order = self._orders[id(root)] = list(in_order(root))
-        self._steps += len(order)
-        if self._steps > _MAX_STEPS:
-            raise _Overlong("loops within loops", root)
+        self._took(len(order), root)
         found: dict[int, int] = {}
         for node in order:
             size = found[id(node)] = min(_CAP, self._of(node, found))
             if size > MAX_LENGTH:
                 raise _Overlong("a text that grows too long", node)
         return found[id(root)]
+
+    def _took(self, steps: int, node: nodes.Node) -> None:
+        self._steps += steps
+        if self._steps > _MAX_STEPS:
+            raise _Overlong("loops within loops", node)
+
+    def _copied(self, node: nodes.Node) -> None:
+        """All names were copied: with many of them that, and no expression, is what takes the time."""
+        self._took((len(self._names) + len(self._cells)) // _COPIED_IN_A_STEP, node)
 
     # --- statements -------------------------------------------------------------------------------------
 
@@ -139,6 +150,7 @@ class _Play:
             space = self._space(value.name)
         elif isinstance(value, nodes.Call) and _name_of(value) == "namespace":
             space = id(value)
+            self._copied(value)
             self._cells = {cell: size for cell, size in self._cells.items() if cell[0] != space}
             for keyword in value.kwargs:
                 self._cells[space, keyword.key] = self.length(keyword.value)
@@ -167,8 +179,11 @@ class _Play:
 
     def _scoped(self, body: list[nodes.Node]) -> int:
         """Statements whose names are forgotten afterwards."""
+        if not body:
+            return 0
+        self._copied(body[0])
         names = dict(self._names)
-        written = self.run(body) if body else 0
+        written = self.run(body)
         self._names = names
         return written
 
@@ -180,6 +195,7 @@ class _Play:
         names, cells, written = self._names, self._cells, 0
         ends: list[tuple[dict[str, int], dict[_Cell, int]]] = []
         for body in branches:
+            self._copied(node)
             self._names, self._cells = dict(names), dict(cells)
             written = max(written, self.run(body) if body else 0)
             ends.append((self._names, self._cells))
@@ -188,6 +204,7 @@ class _Play:
         return written
 
     def _with(self, node: nodes.With) -> int:
+        self._copied(node)
         names = dict(self._names)
         for target, value in zip(node.targets, node.values, strict=False):
             self._bind(target, self.length(value))
@@ -217,6 +234,7 @@ class _Play:
         element = self._element(node.iter, whole, rounds)
         names, written, sizes = dict(self._names), 0, [dict(self._cells)]
         for _ in range(min(rounds, _PLAYED_ROUNDS)):
+            self._copied(node)
             self._names = dict(names)
             self._bind(node.target, element)
             if node.test is not None:
@@ -231,6 +249,7 @@ class _Play:
 
     def _extrapolate(self, sizes: list[dict[_Cell, int]], rounds: int, node: nodes.For) -> None:
         played = len(sizes) - 1
+        self._took(len(self._cells), node)
         for cell, size in self._cells.items():
             last = [step.get(cell, 0) for step in sizes[-4:]]
             grows = len(last) == 4 and all(
@@ -313,6 +332,7 @@ class _Play:
             space = self._space(node.node.name)
             if space != _SOMEWHERE:
                 return self._cells.get((space, name), 0)
+        self._copied(node)
         return max([base, *(size for (_, other), size in self._cells.items() if other == name)])
 
     def _product(self, node: nodes.Mul, found: Mapping[int, int]) -> int:
@@ -371,6 +391,7 @@ class _Play:
 
     def _call_caller(self, sizes: list[int]) -> int:
         block, called = self._callers.pop()
+        self._copied(block)
         names, self._called, within = dict(self._names), called, self._called
         for target, size in zip(block.args, sizes, strict=False):
             self._names[target.name] = size
@@ -385,6 +406,7 @@ class _Play:
             return GIVEN
         if len(self._called) >= _MAX_MACROS:
             raise _Overlong("macros within macros", node)
+        self._copied(node)
         names = dict(self._names)
         named = {keyword.key: found[id(keyword.value)] for keyword in node.kwargs}
         spaces = {
@@ -406,6 +428,7 @@ class _Play:
     def _written_by(self, macro: nodes.Macro) -> int:
         """The same for the same names is not played through again."""
         asked = self._asked_by(macro.name)
+        self._took(len(self._cells) + len(asked), macro)
         key = (
             macro.name,
             tuple((self._names.get(name), self._space(name)) for name in asked),
@@ -427,13 +450,18 @@ class _Play:
             seen: set[str] = set()
             waiting = [name]
             while waiting:
-                macro = self._macros.get(waiting.pop())
-                inside = in_order(macro) if macro is not None else ()
-                more = {node.name for node in inside if isinstance(node, nodes.Name)} - seen
+                more = self._named_in(waiting.pop()) - seen
                 seen |= more
-                waiting += more
+                waiting += [inner for inner in more if inner in self._macros]
             self._asked[name] = tuple(sorted(seen))
         return self._asked[name]
+
+    def _named_in(self, name: str) -> frozenset[str]:
+        """The names that a macro itself asks for."""
+        if name not in self._named:
+            inside = in_order(self._macros[name])
+            self._named[name] = frozenset(node.name for node in inside if isinstance(node, nodes.Name))
+        return self._named[name]
 
 
 def _longest(ends: list[dict[_Key, int]]) -> dict[_Key, int]:
@@ -446,29 +474,3 @@ def _longest(ends: list[dict[_Key, int]]) -> dict[_Key, int]:
 
 def _name_of(node: nodes.Call) -> str:
     return node.node.name if isinstance(node.node, nodes.Name) else ""
-
-
-def _namespaces(ordered: list[nodes.Node]) -> frozenset[str]:
-    """Names that a namespace may stand behind: made with one, assigned through, or bound to such a name."""
-    found = {node.name for node in ordered if isinstance(node, nodes.NSRef)}
-    mentioned = {
-        name: {part for binding in bindings for part in _mentioned(binding.node)}
-        for name, bindings in bindings_of(ordered).items()
-    }
-    found |= {name for name, parts in mentioned.items() if "namespace" in parts}
-    while True:
-        more = {name for name, parts in mentioned.items() if parts & found} - found
-        if not more:
-            return frozenset(found)
-        found |= more
-
-
-def _mentioned(root: nodes.Node) -> Iterator[str]:
-    """The names in an expression that are not only asked for an attribute."""
-    waiting = [root] if isinstance(root, nodes.Expr) else []
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, nodes.Name):
-            yield node.name
-        elif not isinstance(node, (nodes.Getattr, nodes.Compare, nodes.Test, nodes.Concat)):
-            waiting += [child for child in node.iter_child_nodes() if isinstance(child, nodes.Expr)]

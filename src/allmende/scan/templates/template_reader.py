@@ -12,7 +12,7 @@ from allmende.scan.findings import Rule
 from allmende.scan.provable import BOMB
 from allmende.scan.scanning import Claim, Probe, Reader, Scan
 from allmende.scan.source import Source
-from allmende.scan.templates.template_bindings import label_of
+from allmende.scan.templates.template_bindings import TooManyBindings, label_of
 from allmende.scan.templates.template_costs import costly_parts
 from allmende.scan.templates.template_evaluation import Evaluation
 from allmende.scan.templates.template_lengths import overlong
@@ -72,7 +72,11 @@ def examine_template(text: str, scan: Scan, inside: str = "") -> None:
     if excess:
         scan.found(UNPARSED, excess, inside=inside)
         return
-    evaluation = Evaluation(ordered)
+    try:
+        evaluation = Evaluation(ordered)
+    except TooManyBindings:
+        scan.found(UNPARSED, "more names bound than can be followed", inside=inside)
+        return
     examiner = _Examiner(scan, inside, ordered, evaluation)
     for node in ordered:
         examiner.examine(node)
