@@ -91,6 +91,7 @@ static size_t make_payload(const uint8_t *plain, const uint8_t *predicted, const
         if (tokens[i] != token_of(folded)) fail("another token", seed);
         bits += raw_bits_of(tokens[i]);
     }
+    if (raw_bits_in(tokens, count, kinds) != bits) fail("another number of raw bits", seed);
     head_size = make_tables(tokens, count, kinds, keys, head);
     if (read_tables(head, head_size, kinds, keys, &scratch->tables) != head_size) fail("tables that are refused", seed);
     fill_symbols(&scratch->tables, kinds, scratch->of.symbols);
@@ -120,6 +121,28 @@ static size_t mutate(uint8_t *data, size_t size) {
         }
     }
     return size;
+}
+
+/* Planes in each of their forms, the coded one with the bytes of a payload that was made up; decoded as words. */
+static void planes_of(const uint8_t *payload, size_t size, size_t count, unsigned bytes, scratch_t *scratch, uint8_t *out) {
+    /* Eight bytes more, which `mutate` may read. */
+    uint8_t *stored = exactly(bytes * (5 + (count > size ? count : size)) + 8), *room = exactly(bytes * count);
+    size_t used = 0;
+    for (unsigned b = 0; b < bytes; b++) {
+        unsigned form = (unsigned)below(3);
+        size_t length = form == PLANE_RAW ? count : form == PLANE_CONSTANT ? 1 : size;
+        stored[used] = (uint8_t)form;
+        store_word(stored + used + 1, 4, length);
+        used += 5;
+        for (size_t i = 0; i < length; i++) stored[used + i] = form == PLANE_CODED ? payload[i] : (uint8_t)next();
+        used += length;
+    }
+    if (below(2)) used = mutate(stored, used);
+    stored = realloc(stored, used ? used : 1);
+    if (!stored) abort();
+    decode_planes(stored, used, count, bytes, (unsigned)below(2), scratch, room, out);
+    free(stored);
+    free(room);
 }
 
 static void round_of(uint64_t seed) {
@@ -155,6 +178,7 @@ static void round_of(uint64_t seed) {
                                  scratch->of.slots, out);
         if (intact && (failed || memcmp(out, plain, count * words.bytes))) fail("words that do not come back", seed);
         decode_plane(changed, changed_size, count, scratch, tokens);
+        planes_of(changed, changed_size, count, words.bytes, scratch, out);
         free(changed);
     }
     free(payload);

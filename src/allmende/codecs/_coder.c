@@ -72,16 +72,9 @@ static PyObject *encoded(const Py_buffer *head, const Py_buffer *tokens, const P
     if (!used || used != (size_t)head->len) wrong = "malformed tables";
     if (!wrong) {
         const uint8_t *token = tokens->buf;
-        uint64_t bits = 0;
-        uint8_t length[MAX_TOKENS];
-        unsigned unknown = 0;
+        uint64_t bits = words ? raw_bits_in(token, count, kinds) : 0;
         fill_symbols(&scratch->tables, kinds, scratch->of.symbols);
-        for (unsigned t = 0; t < MAX_TOKENS; t++) length[t] = (uint8_t)raw_bits_of(t);
-        for (size_t i = 0; i < count; i++) {
-            unknown |= token[i] >= kinds;
-            bits += length[token[i]];
-        }
-        if (unknown) wrong = "a token that there is not";
+        if (bits == ~(uint64_t)0) wrong = "a token that there is not";
         if (!wrong) {
             at = encode_tokens(token, count, &scratch->tables, scratch->of.symbols, predicted ? predicted->buf : NULL,
                                words, room);
@@ -188,35 +181,6 @@ done:
     return result;
 }
 
-static PyObject *py_decode_plane(PyObject *self, PyObject *args) {
-    Py_buffer payload, out;
-    size_t count;
-    PyObject *result = NULL;
-    scratch_t *scratch = NULL;
-    int failed = 1;
-    (void)self;
-    if (!PyArg_ParseTuple(args, "y*w*", &payload, &out)) return NULL;
-    if (count_of(out.len, 1, &count)) goto done;
-    scratch = malloc(sizeof *scratch);
-    if (!scratch) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    failed = decode_plane(payload.buf, (size_t)payload.len, count, scratch, out.buf);
-    Py_END_ALLOW_THREADS
-    if (failed) PyErr_SetString(PyExc_ValueError, "a malformed plane");
-    else {
-        result = Py_None;
-        Py_INCREF(result);
-    }
-done:
-    free(scratch);
-    PyBuffer_Release(&payload);
-    PyBuffer_Release(&out);
-    return result;
-}
-
 static PyObject *planes(PyObject *args, int joining) {
     Py_buffer from, out;
     unsigned bytes, turn;
@@ -230,19 +194,18 @@ static PyObject *planes(PyObject *args, int joining) {
         goto done;
     }
     Py_BEGIN_ALLOW_THREADS
-#define RUN(bytes, turn) (joining ? join_words(from.buf, out.buf, count, bytes, turn) : split_words(from.buf, out.buf, count, bytes, turn))
-    if (turn) {
-        if (bytes == 1) RUN(1, 1);
-        else if (bytes == 2) RUN(2, 1);
-        else if (bytes == 4) RUN(4, 1);
-        else RUN(8, 1);
+    if (joining) {
+        const uint8_t *planes[8];
+        for (unsigned b = 0; b < bytes; b++) planes[b] = (const uint8_t *)from.buf + b * count;
+        join_planes(planes, out.buf, count, bytes, turn);
     } else {
-        if (bytes == 1) RUN(1, 0);
-        else if (bytes == 2) RUN(2, 0);
-        else if (bytes == 4) RUN(4, 0);
-        else RUN(8, 0);
-    }
+#define RUN(bytes) (turn ? split_words(from.buf, out.buf, count, bytes, 1) : split_words(from.buf, out.buf, count, bytes, 0))
+        if (bytes == 1) RUN(1);
+        else if (bytes == 2) RUN(2);
+        else if (bytes == 4) RUN(4);
+        else RUN(8);
 #undef RUN
+    }
     Py_END_ALLOW_THREADS
     result = Py_None;
     Py_INCREF(result);
@@ -254,6 +217,84 @@ done:
 
 static PyObject *py_split(PyObject *self, PyObject *args) { (void)self; return planes(args, 0); }
 static PyObject *py_join(PyObject *self, PyObject *args) { (void)self; return planes(args, 1); }
+
+static PyObject *py_decode_planes(PyObject *self, PyObject *args) {
+    Py_buffer payload, out;
+    unsigned bytes, turn;
+    words_t words;
+    size_t count;
+    PyObject *result = NULL;
+    scratch_t *scratch = NULL;
+    uint8_t *room = NULL;
+    int failed;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*w*II", &payload, &out, &bytes, &turn)) return NULL;
+    if (known_words(bytes, 0, 0, &words) || count_of(out.len, bytes, &count)) goto done;
+    scratch = malloc(sizeof *scratch);
+    room = malloc((size_t)out.len + 1);
+    if (!scratch || !room) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    failed = decode_planes(payload.buf, (size_t)payload.len, count, bytes, turn, scratch, room, out.buf);
+    Py_END_ALLOW_THREADS
+    if (failed) PyErr_SetString(PyExc_ValueError, "malformed planes");
+    else {
+        result = Py_None;
+        Py_INCREF(result);
+    }
+done:
+    free(scratch);
+    free(room);
+    PyBuffer_Release(&payload);
+    PyBuffer_Release(&out);
+    return result;
+}
+
+/* The bfloat16 nearest to each float32, ties to the even one; a NaN keeps its sign and its highest bits. */
+ALWAYS_INLINE void brains_of(const uint8_t *singles, uint8_t *restrict out, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)load_word(singles + 4 * i, 4), nan = 0 - (uint32_t)((bits & 0x7fffffff) > 0x7f800000);
+        uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
+        store_word(out + 2 * i, 2, (rounded & ~nan) | (quiet & nan));
+    }
+}
+
+#if WITH_AVX2
+AVX2 static void brains_avx2(const uint8_t *singles, uint8_t *out, size_t count) { brains_of(singles, out, count); }
+#endif
+
+static void brain_words(const uint8_t *singles, uint8_t *out, size_t count) {
+#if WITH_AVX2
+    if (vectors_wanted) {
+        brains_avx2(singles, out, count);
+        return;
+    }
+#endif
+    brains_of(singles, out, count);
+}
+
+static PyObject *py_brain_words(PyObject *self, PyObject *args) {
+    Py_buffer singles, out;
+    size_t count;
+    PyObject *result = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*w*", &singles, &out)) return NULL;
+    if (!count_of(singles.len, 4, &count)) {
+        if ((size_t)out.len != 2 * count) PyErr_SetString(PyExc_ValueError, "buffers of the wrong size");
+        else {
+            Py_BEGIN_ALLOW_THREADS
+            brain_words(singles.buf, out.buf, count);
+            Py_END_ALLOW_THREADS
+            result = Py_None;
+            Py_INCREF(result);
+        }
+    }
+    PyBuffer_Release(&singles);
+    PyBuffer_Release(&out);
+    return result;
+}
 
 static PyObject *py_histogram(PyObject *self, PyObject *args) {
     Py_buffer data, counts;
@@ -290,7 +331,8 @@ static PyMethodDef methods[] = {
     {"encode_residual", py_encode_residual, METH_VARARGS, NULL},
     {"decode_residual", py_decode_residual, METH_VARARGS, NULL},
     {"encode_plane", py_encode_plane, METH_VARARGS, NULL},
-    {"decode_plane", py_decode_plane, METH_VARARGS, NULL},
+    {"decode_planes", py_decode_planes, METH_VARARGS, NULL},
+    {"brain_words", py_brain_words, METH_VARARGS, NULL},
     {"split", py_split, METH_VARARGS, NULL},
     {"join", py_join, METH_VARARGS, NULL},
     {"histogram", py_histogram, METH_VARARGS, NULL},

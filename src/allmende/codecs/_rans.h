@@ -297,14 +297,19 @@ static int vectors_there = 0, vectors_wanted = 0;
 
 #if WITH_AVX2
 static uint64_t unit_of_lane[256]; /* by mask of the lanes that take a unit: which of the next units, a byte a lane */
+static uint64_t lane_of_unit[256]; /* by mask of the lanes that give a unit: these lanes at the end, a byte a unit */
 
-/* Called once, before any decoding: looks what this processor has. */
+/* Called once, before anything else: looks what this processor has. */
 static void prepare_vectors(void) {
     for (unsigned mask = 0; mask < 256; mask++) {
-        uint64_t units = 0, next = 0;
+        uint64_t units = 0, next = 0, lanes = 0;
+        unsigned place = 8;
         for (unsigned lane = 0; lane < 8; lane++)
             if (mask >> lane & 1) units |= next++ << (8 * lane);
+        for (unsigned lane = 8; lane-- > 0;)
+            if (mask >> lane & 1) lanes |= (uint64_t)lane << (8 * --place);
         unit_of_lane[mask] = units;
+        lane_of_unit[mask] = lanes;
     }
     vectors_there = vectors_wanted = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
 }
@@ -520,54 +525,115 @@ static int decode_residual(const uint8_t *data, size_t size, const uint8_t *pred
 
 /* --- tokens, encoded --------------------------------------------------------------------------------- */
 
-/* A state goes from x to x + bias + x / frequency * (SCALE - frequency). */
-typedef struct {
-    uint64_t limit;      /* from this state on, a unit is written first */
-    uint64_t reciprocal; /* ceil(2^64 / frequency); for frequency 1, what gives x - 1, which `bias` makes good */
-    uint32_t frequency, bias;
-} symbol_t;
+/* A symbol: ceil(2^32 / frequency), frequency (12 bits) and where its slots begin (12 bits), from the lowest bit on.
+ * With a frequency of 1 the reciprocal has no room: it gives one less than it should, which the begin makes good. */
+typedef uint64_t symbol_t;
 
 static void fill_symbols(const tables_t *tables, unsigned tokens, symbol_t *symbols) {
     for (unsigned c = 0; c < tables->contexts; c++) {
         uint32_t start = 0;
         for (unsigned t = 0; t < tokens; t++) {
-            uint32_t f = tables->frequency[c][t];
-            symbol_t *symbol = symbols + (size_t)c * MAX_TOKENS + t;
-            symbol->frequency = f;
-            symbol->bias = f == 1 ? start + SCALE - 1 : start;
-            symbol->limit = (uint64_t)f << (32 - SCALE_BITS);
-            symbol->reciprocal = f > 1 ? ~(uint64_t)0 / f + 1 : ~(uint64_t)0;
-            start += f;
+            uint64_t f = tables->frequency[c][t], reciprocal = 0;
+            if (f == 1) reciprocal = 0xffffffffu;
+            else if (f) reciprocal = (((uint64_t)1 << 32) + f - 1) / f;
+            symbols[(size_t)c * MAX_TOKENS + t] =
+                reciprocal | f << 32 | (uint64_t)(f == 1 ? start + SCALE - 1 : start) << 44;
+            start += (uint32_t)f;
         }
     }
 }
 
-/* x / frequency; x - 1 for frequency 1. x is at least 2^16. */
-ALWAYS_INLINE uint32_t quotient(uint32_t x, const symbol_t *symbol) {
-#ifdef __SIZEOF_INT128__
-    return (uint32_t)((unsigned __int128)x * symbol->reciprocal >> 64);
-#else
-    return symbol->frequency == 1 ? x - 1 : x / symbol->frequency;
-#endif
-}
-
-/* Writes units backwards from `at` on; where the first one is, or NULL for a token that has no frequency. */
-ALWAYS_INLINE uint8_t *units_of(const uint8_t *tokens, size_t count, const uint32_t *first_slot,
+/* Writes units backwards from `at` on for the tokens from `count` down to `first`; where the first unit is, or NULL
+ * for a token that has no frequency. */
+ALWAYS_INLINE uint8_t *units_of(const uint8_t *tokens, size_t first, size_t count, const uint32_t *first_slot,
                                 const symbol_t *symbols, const uint8_t *predicted, unsigned keyed, unsigned bytes,
                                 unsigned shift, unsigned mask, uint32_t *restrict states, uint8_t *restrict at) {
-    for (size_t i = count; i-- > 0;) {
+    for (size_t i = count; i-- > first;) {
         size_t context = keyed ? first_slot[load_word(predicted + i * bytes, bytes) >> shift & mask] >> SCALE_BITS : 0;
-        const symbol_t *symbol = symbols + context * MAX_TOKENS + tokens[i];
-        uint32_t x = states[i % LANES], full;
-        if (UNLIKELY(symbol->frequency == 0)) return NULL;
-        full = x >= symbol->limit; /* without a branch, which could not be foretold */
+        symbol_t symbol = symbols[context * MAX_TOKENS + tokens[i]];
+        uint32_t f = (uint32_t)(symbol >> 32) & 4095, x = states[i % LANES], full, q, rest, below;
+        if (UNLIKELY(f == 0)) return NULL;
+        full = (x >> (32 - SCALE_BITS)) >= f; /* without a branch, which could not be foretold */
         store_word(at - 2, 2, x);
         at -= 2 * full;
         x >>= 16 * full;
-        states[i % LANES] = x + symbol->bias + quotient(x, symbol) * (SCALE - symbol->frequency);
+        /* x is less than f << 21, so the quotient is one too large at most. */
+        q = (uint32_t)((uint64_t)x * (uint32_t)symbol >> 32);
+        rest = x - q * f;
+        below = 0 - (rest >> 31);
+        states[i % LANES] = ((q + below) << SCALE_BITS) + rest + (f & below) + (uint32_t)(symbol >> 44);
     }
     return at;
 }
+
+#if WITH_AVX2
+/* The same as units_of from `count`, a multiple of LANES, down to 0, eight lanes at a time. Up to 16 bytes before
+ * the first unit are written to as well, which `room` has. */
+AVX2 ALWAYS_INLINE uint8_t *units_by_eight(const uint8_t *tokens, size_t count, const uint32_t *first_slot,
+                                           const symbol_t *symbols, const uint8_t *predicted, unsigned keyed,
+                                           unsigned bytes, unsigned shift, unsigned mask, uint32_t *states,
+                                           uint8_t *at) {
+    const __m256i twelve = _mm256_set1_epi32(4095), zero = _mm256_setzero_si256(), key_mask = _mm256_set1_epi32((int)mask);
+    const __m128i key_shift = _mm_cvtsi32_si128((int)shift);
+    __m256i x[4], unknown = zero;
+    uint32_t key[LANES];
+    symbol_t symbol[LANES];
+    for (unsigned v = 0; v < 4; v++) x[v] = _mm256_loadu_si256((const __m256i *)(states + 8 * v));
+    for (size_t i = count; i > 0;) {
+        i -= LANES;
+        if (keyed)
+            for (unsigned v = 0; v < 4; v++) {
+                __m256i of = eight_words(predicted + (i + 8 * v) * bytes, bytes);
+                of = _mm256_and_si256(_mm256_srl_epi32(of, key_shift), key_mask);
+                _mm256_storeu_si256((__m256i *)(key + 8 * v), of);
+            }
+        for (unsigned lane = 0; lane < LANES; lane++)
+            symbol[lane] = symbols[(keyed ? first_slot[key[lane]] / (SCALE / MAX_TOKENS) : 0) + tokens[i + lane]];
+        for (unsigned v = 4; v-- > 0;) {
+            __m256 low = _mm256_loadu_ps((const float *)(symbol + 8 * v));
+            __m256 high = _mm256_loadu_ps((const float *)(symbol + 8 * v + 4));
+            __m256i reciprocal = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88));
+            __m256i rest_of = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xdd));
+            __m256i f, full, q, odd, rest, below, units;
+            unsigned giving;
+            reciprocal = _mm256_permute4x64_epi64(reciprocal, 0xd8);
+            rest_of = _mm256_permute4x64_epi64(rest_of, 0xd8);
+            f = _mm256_and_si256(rest_of, twelve);
+            unknown = _mm256_or_si256(unknown, _mm256_cmpeq_epi32(f, zero));
+            full = _mm256_cmpgt_epi32(f, _mm256_srli_epi32(x[v], 32 - SCALE_BITS)); /* the reverse of it */
+            giving = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(full)) & 255;
+            units = _mm256_permutevar8x32_epi32(
+                x[v], _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)lane_of_unit[giving])));
+            units = _mm256_and_si256(units, _mm256_set1_epi32(0xffff));
+            units = _mm256_permute4x64_epi64(_mm256_packus_epi32(units, units), 0xd8);
+            _mm_storeu_si128((__m128i *)(at - 16), _mm256_castsi256_si128(units));
+            at -= 2 * (unsigned)_mm_popcnt_u32(giving);
+            x[v] = _mm256_blendv_epi8(_mm256_srli_epi32(x[v], 16), x[v], full);
+            q = _mm256_srli_epi64(_mm256_mul_epu32(x[v], reciprocal), 32);
+            odd = _mm256_mul_epu32(_mm256_srli_epi64(x[v], 32), _mm256_srli_epi64(reciprocal, 32));
+            q = _mm256_blend_epi32(q, odd, 0xaa);
+            rest = _mm256_sub_epi32(x[v], _mm256_mullo_epi32(q, f));
+            below = _mm256_srai_epi32(rest, 31);
+            rest = _mm256_add_epi32(rest, _mm256_and_si256(f, below));
+            q = _mm256_slli_epi32(_mm256_add_epi32(q, below), SCALE_BITS);
+            x[v] = _mm256_add_epi32(_mm256_add_epi32(q, rest), _mm256_srli_epi32(rest_of, 12));
+        }
+    }
+    for (unsigned v = 0; v < 4; v++) _mm256_storeu_si256((__m256i *)(states + 8 * v), x[v]);
+    return _mm256_testz_si256(unknown, unknown) ? at : NULL;
+}
+
+AVX2 static uint8_t *units_avx2(const uint8_t *tokens, size_t count, const tables_t *tables, const symbol_t *symbols,
+                                const uint8_t *predicted, const words_t *words, uint32_t *states, uint8_t *at) {
+#define RUN(keyed, bytes)                                                                                \
+    units_by_eight(tokens, count, tables->first_slot, symbols, predicted, keyed, bytes, keyed ? words->key_shift : 0, \
+                   keyed ? words->key_mask : 0, states, at)
+    if (tables->contexts == 1) return RUN(0, 1);
+    if (words->bytes == 1) return RUN(1, 1);
+    return words->bytes == 2 ? RUN(1, 2) : RUN(1, 4);
+#undef RUN
+}
+#endif
 
 /* Writes the stream of tokens to the end of `room`, which holds BODY_HEAD + 2 * count bytes; where it begins, or
  * NULL for a token that has no frequency. */
@@ -575,16 +641,23 @@ static uint8_t *encode_tokens(const uint8_t *tokens, size_t count, const tables_
                               const uint8_t *predicted, const words_t *words, uint8_t *room) {
     uint32_t states[LANES];
     uint8_t *end = room + BODY_HEAD + 2 * count, *at;
+    size_t first = 0; /* from here on one by one, before that eight at a time */
     for (unsigned lane = 0; lane < LANES; lane++) states[lane] = LOW_STATE;
+#if WITH_AVX2
+    if (vectors_wanted && (tables->contexts == 1 || words->bytes < 8)) first = count - count % LANES;
+#endif
 #define RUN(keyed, bytes)                                                                                \
-    units_of(tokens, count, tables->first_slot, symbols, predicted, keyed, bytes, keyed ? words->key_shift : 0, \
-             keyed ? words->key_mask : 0, states, end)
+    units_of(tokens, first, count, tables->first_slot, symbols, predicted, keyed, bytes,                 \
+             keyed ? words->key_shift : 0, keyed ? words->key_mask : 0, states, end)
     if (tables->contexts == 1) at = RUN(0, 1);
     else if (words->bytes == 1) at = RUN(1, 1);
     else if (words->bytes == 2) at = RUN(1, 2);
     else if (words->bytes == 4) at = RUN(1, 4);
     else at = RUN(1, 8);
 #undef RUN
+#if WITH_AVX2
+    if (at && first) at = units_avx2(tokens, first, tables, symbols, predicted, words, states, at);
+#endif
     if (!at) return NULL;
     uint64_t units = (uint64_t)(end - at) / 2;
     at -= BODY_HEAD;
@@ -618,11 +691,11 @@ ALWAYS_INLINE void pack_words(const uint8_t *tokens, const uint8_t *plain, const
     for (unsigned t = 0; t < MAX_TOKENS; t++) length[t] = (uint8_t)raw_bits_of(t);
     for (size_t start = 0; start < count; start += RUN_WORDS) {
         size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
-        fold(plain + start * bytes, predicted + start * bytes, some, &folded, bytes, is_float);
-#define PACK_WORD(i)                                                                                     \
+        const uint8_t *from = plain + start * bytes, *guess = predicted + start * bytes;
+#define PACK_WORD(i, j)                                                                                    \
     do {                                                                                                 \
         unsigned n = length[tokens[start + (i)]];                                                        \
-        uint64_t z = (bytes == 8 ? folded.wide[i] : folded.narrow[i]) >> 1;                              \
+        uint64_t z = (bytes == 8 ? folded.wide[j] : folded.narrow[j]) >> 1;                              \
         for (;;) {                                                                                       \
             unsigned taken = bytes == 8 && n > 32 ? 32 : n;                                              \
             window |= (z & (((uint64_t)1 << taken) - 1)) << filled;                                      \
@@ -637,10 +710,13 @@ ALWAYS_INLINE void pack_words(const uint8_t *tokens, const uint8_t *plain, const
     } while (0)
         size_t i = 0;
         if (bytes == 2 && mostly_exact(tokens + start, some))
-            for (; i + 8 <= some; i += 8)
-                if (!eight_exact(tokens + start + i))
-                    for (unsigned j = 0; j < 8; j++) PACK_WORD(i + j);
-        for (; i < some; i++) PACK_WORD(i);
+            for (; i + 8 <= some; i += 8) {
+                if (eight_exact(tokens + start + i)) continue;
+                fold(from + i * bytes, guess + i * bytes, 8, &folded, bytes, is_float);
+                for (unsigned j = 0; j < 8; j++) PACK_WORD(i + j, j);
+            }
+        if (i < some) fold(from + i * bytes, guess + i * bytes, some - i, &folded, bytes, is_float);
+        for (size_t j = 0; i < some; i++, j++) PACK_WORD(i, j);
 #undef PACK_WORD
     }
 }
@@ -700,6 +776,26 @@ ALWAYS_INLINE void analyse_words(const uint8_t *plain, const uint8_t *predicted,
             counts[(size_t)(load_word(from + i * bytes, bytes) >> shift & mask) * kinds + token]++;
         }
     }
+}
+
+/* How many raw bits so many tokens come with; ~0 where one of them is none of the `kinds`. */
+static uint64_t raw_bits_in(const uint8_t *tokens, size_t count, unsigned kinds) {
+    uint64_t bits = 0;
+    uint8_t length[MAX_TOKENS];
+    unsigned unknown = 0;
+    size_t i = 0;
+    for (unsigned t = 0; t < MAX_TOKENS; t++) length[t] = (uint8_t)raw_bits_of(t);
+#define COUNT(i)                                                                                         \
+    do {                                                                                                 \
+        unknown |= tokens[i] >= kinds;                                                                   \
+        bits += length[tokens[i]];                                                                       \
+    } while (0)
+    for (; i + 8 <= count; i += 8)
+        if (!eight_exact(tokens + i))
+            for (unsigned j = 0; j < 8; j++) COUNT(i + j);
+    for (; i < count; i++) COUNT(i);
+#undef COUNT
+    return unknown ? ~(uint64_t)0 : bits;
 }
 
 #define BY_WORDS(RUN)                                                                                    \
@@ -765,13 +861,39 @@ ALWAYS_INLINE void split_words(const uint8_t *plain, uint8_t *out, size_t count,
     }
 }
 
-ALWAYS_INLINE void join_words(const uint8_t *planes, uint8_t *out, size_t count, unsigned bytes, unsigned turn) {
+ALWAYS_INLINE void join_words(const uint8_t *const planes[8], uint8_t *restrict out, size_t count, unsigned bytes,
+                              unsigned turn) {
     for (size_t i = 0; i < count; i++) {
         uint64_t w = 0;
-        for (unsigned b = 0; b < bytes; b++) w |= (uint64_t)planes[b * count + i] << (8 * b);
+        for (unsigned b = 0; b < bytes; b++) w |= (uint64_t)planes[b][i] << (8 * b);
         if (turn) w = w >> 1 | (w & 1) << (8 * bytes - 1);
         store_word(out + i * bytes, bytes, w);
     }
+}
+
+#define JOIN(bytes) (turn ? join_words(planes, out, count, bytes, 1) : join_words(planes, out, count, bytes, 0))
+#define JOIN_PLANES                                                                                      \
+    do {                                                                                                 \
+        if (bytes == 1) JOIN(1);                                                                         \
+        else if (bytes == 2) JOIN(2);                                                                    \
+        else if (bytes == 4) JOIN(4);                                                                    \
+        else JOIN(8);                                                                                    \
+    } while (0)
+
+#if WITH_AVX2
+AVX2 static void join_avx2(const uint8_t *const planes[8], uint8_t *out, size_t count, unsigned bytes, unsigned turn) {
+    JOIN_PLANES;
+}
+#endif
+
+static void join_planes(const uint8_t *const planes[8], uint8_t *out, size_t count, unsigned bytes, unsigned turn) {
+#if WITH_AVX2
+    if (vectors_wanted) {
+        join_avx2(planes, out, count, bytes, turn);
+        return;
+    }
+#endif
+    JOIN_PLANES;
 }
 
 /* --- what is lent for a call --------------------------------------------------------------------------- */
@@ -807,6 +929,36 @@ static int decode_plane(const uint8_t *data, size_t size, size_t count, scratch_
                    size - used
                ? 0
                : -1;
+}
+
+#define PLANE_RAW 0
+#define PLANE_CONSTANT 1
+#define PLANE_CODED 2
+
+/* Words in planes, each in one of three forms behind a u8 form and a u32 length, decoded into `out`; `room` holds as
+ * many bytes as `out`. 0, or -1 where they are malformed. */
+static int decode_planes(const uint8_t *data, size_t size, size_t count, unsigned bytes, unsigned turn,
+                         scratch_t *scratch, uint8_t *room, uint8_t *out) {
+    const uint8_t *planes[8];
+    for (unsigned b = 0; b < bytes; b++) {
+        unsigned form;
+        size_t length;
+        if (size < 5) return -1;
+        form = data[0];
+        length = (size_t)data[1] | (size_t)data[2] << 8 | (size_t)data[3] << 16 | (size_t)data[4] << 24;
+        data += 5;
+        size -= 5;
+        if (length > size) return -1;
+        planes[b] = room + b * count;
+        if (form == PLANE_RAW && length == count) planes[b] = data;
+        else if (form == PLANE_CONSTANT && length == 1) memset(room + b * count, data[0], count);
+        else if (form != PLANE_CODED || decode_plane(data, length, count, scratch, room + b * count)) return -1;
+        data += length;
+        size -= length;
+    }
+    if (size) return -1;
+    join_planes(planes, out, count, bytes, turn);
+    return 0;
 }
 
 #endif

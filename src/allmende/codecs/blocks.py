@@ -22,7 +22,7 @@ from allmende.codecs.planes import (
     split_planes,
 )
 from allmende.codecs.rans import coder, decode_residual
-from allmende.codecs.rans_tables import Tables, plan_tables
+from allmende.codecs.rans_tables import Tables, plan_tables, tables_like
 from allmende.codecs.rans_tokens import (
     RAW_BITS_OF,
     WordShape,
@@ -83,6 +83,8 @@ class Habit:
     """What RESIDUAL took of the last block that was tried."""
     untried: int = 0
     """For how many blocks more it is taken without a trial."""
+    tables: Tables | None = None
+    """Those of the block that was tried: its contexts suit the next ones."""
 
     def tried(self, expected: dict[BlockCodec, int], size_bytes: int) -> None:
         """The forms of a block were estimated so."""
@@ -164,6 +166,10 @@ def _promising(
     plain: memoryview, words: WordType, predicted: memoryview | None, effort: Effort, habit: Habit
 ) -> list[_Form]:
     """The forms that are worth making whole: those that a sample shows to be near the best."""
+    if effort == Effort.QUICK and predicted is not None and habit.untried:
+        forms = _Forms(plain, words, predicted)
+        if habit.holds(forms.analysed(habit.tables)[2], len(plain)):
+            return [(BlockCodec.RESIDUAL, forms.residual)]
     forms = _Forms(plain, words, predicted)
     made: dict[BlockCodec, Callable[[], bytes]] = {
         BlockCodec.PLANES: forms.planes,
@@ -177,12 +183,11 @@ def _promising(
         }
     if effort == Effort.THOROUGH or len(plain) <= 2 * _SAMPLES * _SAMPLE_WORDS * words.size_bytes:
         return list(made.items())
-    if predicted is not None and habit.untried and habit.holds(forms.analysed()[2], len(plain)):
-        return [(BlockCodec.RESIDUAL, forms.residual)]
     expected = forms.expected(
         _sampled(plain, words), None if predicted is None else _sampled(predicted, words)
     )
     habit.tried(expected, len(plain))
+    habit.tables = None if predicted is None else forms.analysed()[1]
     near = min(*expected.values(), len(plain)) * _NEAR_ENOUGH
     return [(codec, made[codec]) for codec, size in expected.items() if size <= near and size < len(plain)]
 
@@ -249,8 +254,8 @@ class _Forms:
             shape.mantissa_bits,
         )
 
-    def analysed(self) -> tuple[NDArray[np.uint8], Tables, int]:
-        """Tokens, tables, and how many bytes RESIDUAL takes."""
+    def analysed(self, like: Tables | None = None) -> tuple[NDArray[np.uint8], Tables, int]:
+        """Tokens, tables, and how many bytes RESIDUAL takes; `like` has contexts to be taken over."""
         if self._analysed is None:
             shape = _shape(self._words)
             kinds = token_count(shape.size_bytes)
@@ -265,7 +270,7 @@ class _Forms:
                 tokens,
                 counts,
             )
-            tables, bits = plan_tables(counts)
+            tables, bits = plan_tables(counts) if like is None else tables_like(counts, like)
             raw = int(counts.sum(axis=0, dtype=np.int64) @ RAW_BITS_OF[:kinds].astype(np.int64))
             self._analysed = tokens, tables, (bits + raw) // 8 + 70
         return self._analysed
@@ -302,8 +307,7 @@ def _decoded(
     if codec == BlockCodec.PLANES:
         return join_planes(decompressed(payload, size_bytes), words)
     if codec == BlockCodec.ALONE:
-        count = size_bytes // words.size_bytes
-        return join_planes(planes_coded(payload, count, words.size_bytes), words)
+        return planes_coded(payload, size_bytes, words)
     decode = _DECODERS.get(codec)
     if decode is None:
         raise MalformedEncoding(f"There is no form of blocks with the number {codec}.")

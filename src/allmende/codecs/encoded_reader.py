@@ -1,4 +1,4 @@
-"""Reads the plain bytes of an encoding, and gives out none that were not checked."""
+"""Reads the plain bytes of an encoding, and gives out none that were not checked, unless told to."""
 
 from collections import OrderedDict
 from concurrent.futures import Executor, Future
@@ -26,10 +26,16 @@ class EncodedReader:
     With `ahead`, the next few blocks are decoded there while reading goes forwards. It must not be the
     executor in which this reading itself happens, nor one that the sources wait for: all would wait for each
     other.
+
+    Without `verify` blocks are not held against their checks: for sources of something that is checked
+    itself. Whoever finds that wrong then has to read the sources again, with their checks.
     """
 
-    def __init__(self, stored: Plain, resolve: Resolve, ahead: Executor | None = None) -> None:
+    def __init__(
+        self, stored: Plain, resolve: Resolve, ahead: Executor | None = None, *, verify: bool = True
+    ) -> None:
         self._stored = stored
+        self._verify = verify
         self._head = head = read_head(stored)
         self._predictor = None if head.prediction is None else Predictor(head.prediction, resolve)
         self._ahead = ahead
@@ -90,6 +96,6 @@ class EncodedReader:
             block = decode_block(row.codec, payload, count, head.words, guessed)
         except MalformedEncoding as wrong:
             raise DamagedObject(f"Block {number} of {head.object_id} cannot be decoded.") from wrong
-        if block_check(row.codec, block, payload) != row.check:
+        if self._verify and block_check(row.codec, block, payload) != row.check:
             raise DamagedObject(f"Block {number} of {head.object_id} is not what was stored.")
         return block.toreadonly()

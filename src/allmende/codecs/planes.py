@@ -9,7 +9,8 @@ import zstandard
 from numpy.typing import NDArray
 
 from allmende.codecs.errors import MalformedEncoding
-from allmende.codecs.rans import coder, decode_plane
+from allmende.codecs.rans import coder, decode_planes
+from allmende.codecs.rans_numpy import PLANE_CODED, PLANE_CONSTANT, PLANE_RAW
 from allmende.codecs.rans_tables import entropy_bits, plan_tables
 from allmende.codecs.word_types import WordType
 
@@ -22,9 +23,6 @@ __all__ = [
     "planes_coded",
     "split_planes",
 ]
-
-_RAW, _CONSTANT, _CODED = range(3)
-_HEAD_BYTES = 5
 
 
 def split_planes(plain: memoryview | bytes, words: WordType) -> memoryview:
@@ -76,23 +74,11 @@ def coded_planes(planes: memoryview, count: int) -> bytes:
     return b"".join(written)
 
 
-def planes_coded(payload: memoryview, count: int, number: int) -> memoryview:
-    """The reverse of `coded_planes`, for that `number` of planes. Raises MalformedEncoding."""
-    out, at = memoryview(bytearray(count * number)), 0
-    for first in range(0, len(out), count):
-        head = payload[at : at + _HEAD_BYTES]
-        if len(head) != _HEAD_BYTES:
-            raise MalformedEncoding("A plane breaks off.")
-        at += _HEAD_BYTES
-        size = int.from_bytes(head[1:], "little")
-        data = payload[at : at + size]
-        if len(data) != size:
-            raise MalformedEncoding("A plane breaks off.")
-        at += size
-        _decode(head[0], data, out[first : first + count])
-    if at != len(payload):
-        raise MalformedEncoding("A block has bytes after its planes.")
-    return out
+def planes_coded(payload: memoryview, size_bytes: int, words: WordType) -> memoryview:
+    """The words, of so many bytes, whose planes `coded_planes` stored. Raises MalformedEncoding."""
+    out = bytearray(size_bytes)
+    decode_planes(payload, out, words.size_bytes, int(words.is_float))
+    return memoryview(out)
 
 
 def planes_bytes(planes: memoryview, count: int) -> int:
@@ -112,21 +98,10 @@ def _counts(plane: memoryview) -> NDArray[np.uint32]:
 def _coded(plane: memoryview) -> tuple[int, bytes | memoryview]:
     counts = _counts(plane)
     if np.count_nonzero(counts) == 1:
-        return _CONSTANT, plane[:1]
+        return PLANE_CONSTANT, plane[:1]
     if entropy_bits(counts) < 8 * 0.99 * len(plane):
         tables, _ = plan_tables(counts[np.newaxis])
         coded = coder.encode_plane(tables.document(), plane)
         if len(coded) < len(plane):
-            return _CODED, coded
-    return _RAW, plane
-
-
-def _decode(form: int, data: memoryview, out: memoryview) -> None:
-    if form == _CODED:
-        decode_plane(data, out)
-    elif form == _RAW and len(data) == len(out):
-        out[:] = data
-    elif form == _CONSTANT and len(data) == 1:
-        out[:] = bytes(data) * len(out)
-    else:
-        raise MalformedEncoding("A plane has a form that there is not, or the wrong length.")
+            return PLANE_CODED, coded
+    return PLANE_RAW, plane

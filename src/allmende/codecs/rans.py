@@ -16,7 +16,7 @@ except ImportError:  # no compiler was there when the package was installed
 else:
     _compiled_module = _compiled
 
-__all__ = ["Coder", "coder", "coder_name", "decode_plane", "decode_residual"]
+__all__ = ["Coder", "coder", "coder_name", "decode_planes", "decode_residual"]
 
 Bytes = bytes | bytearray | memoryview
 
@@ -69,8 +69,14 @@ class Coder(Protocol):
         """A payload of a byte plane."""
         ...
 
-    def decode_plane(self, payload: Bytes, out: bytearray | memoryview, /) -> None:
-        """The bytes of a payload."""
+    def decode_planes(
+        self, payload: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int, /
+    ) -> None:
+        """Words of byte planes, each stored in one of three forms."""
+        ...
+
+    def brain_words(self, singles: NDArray[np.uint32], out: NDArray[np.uint16], /) -> None:
+        """The words of BF16 nearest to words of F32."""
         ...
 
     def split(self, plain: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int, /) -> None:
@@ -110,9 +116,9 @@ def decode_residual(
         raise MalformedEncoding("The residuals of a block are malformed.") from wrong
 
 
-def decode_plane(payload: Bytes, out: bytearray | memoryview) -> None:
-    """Fill `out` with the bytes of a plane. Raises MalformedEncoding, whichever coder is in use."""
+def decode_planes(payload: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int) -> None:
+    """Fill `out` with the words of stored planes. Raises MalformedEncoding, whichever coder is in use."""
     try:
-        coder.decode_plane(payload, out)
+        coder.decode_planes(payload, out, size_bytes, turn)
     except ValueError as wrong:
-        raise MalformedEncoding("A plane of a block is malformed.") from wrong
+        raise MalformedEncoding("The planes of a block are malformed.") from wrong

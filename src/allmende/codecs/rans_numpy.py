@@ -25,8 +25,12 @@ from allmende.codecs.rans_tokens import (
 )
 
 __all__ = [
+    "PLANE_CODED",
+    "PLANE_CONSTANT",
+    "PLANE_RAW",
     "analyse",
-    "decode_plane",
+    "brain_words",
+    "decode_planes",
     "decode_residual",
     "encode_plane",
     "encode_residual",
@@ -38,6 +42,9 @@ __all__ = [
 _LANES = 32
 _LOW_STATE = 1 << 16
 _HEAD_BYTES = 4 + 4 * _LANES
+PLANE_RAW, PLANE_CONSTANT, PLANE_CODED = range(3)
+"""The forms of a stored plane: as it is, one byte for all, entropy coded."""
+_PLANE_HEAD_BYTES = 5
 
 Bytes = bytes | bytearray | memoryview
 
@@ -108,14 +115,55 @@ def encode_plane(head: bytes, plane: Bytes) -> bytes:
     return head + _encode_tokens(tokens, np.zeros(len(tokens), dtype=np.uint8), tables)
 
 
-def decode_plane(payload: Bytes, out: bytearray | memoryview) -> None:
-    """Fill `out` with the bytes of a plane. Raises MalformedEncoding."""
-    data = memoryview(payload)
+def decode_planes(payload: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int) -> None:
+    """Fill `out` with words whose planes are stored one after another: u8 form, u32 length, and the bytes.
+
+    For `turn` see `split`. Raises MalformedEncoding.
+    """
+    data, at = memoryview(payload), 0
+    planes, count = memoryview(bytearray(len(out))), len(out) // size_bytes
+    for first in range(0, len(planes), count):
+        head = data[at : at + _PLANE_HEAD_BYTES]
+        at += _PLANE_HEAD_BYTES
+        size = int.from_bytes(head[1:], "little")
+        stored = data[at : at + size]
+        if len(head) != _PLANE_HEAD_BYTES or len(stored) != size:
+            raise MalformedEncoding("A plane breaks off.")
+        at += size
+        planes[first : first + count] = _plane(head[0], stored, count)
+    if at != len(data):
+        raise MalformedEncoding("A block has bytes after its planes.")
+    join(planes, out, size_bytes, turn)
+
+
+def _plane(form: int, data: memoryview, count: int) -> memoryview:
+    if form == PLANE_RAW and len(data) == count:
+        return data
+    if form == PLANE_CONSTANT and len(data) == 1:
+        return memoryview(bytes(data) * count)
+    if form != PLANE_CODED:
+        raise MalformedEncoding("A plane has a form that there is not, or the wrong length.")
     tables, used = read_tables(data, 1, 256)
-    tokens, body = _decode_tokens(data[used:], np.zeros(len(out), dtype=np.uint8), tables)
+    tokens, body = _decode_tokens(data[used:], np.zeros(count, dtype=np.uint8), tables)
     if used + body != len(data):
         raise MalformedEncoding("A plane has bytes after its end.")
-    memoryview(out).cast("B")[:] = tokens.data.cast("B")
+    return tokens.data.cast("B")
+
+
+def brain_words(singles: NDArray[np.uint32], out: NDArray[np.uint16]) -> None:
+    """Fill `out` with the words of BF16 nearest to words of F32; ties go to even ones.
+
+    A NaN keeps its sign and as much of its payload as there is room for, and is made quiet.
+    """
+    rounded = singles >> np.uint32(16)
+    rounded &= np.uint32(1)
+    rounded += np.uint32(0x7FFF)
+    rounded += singles
+    rounded >>= np.uint32(16)
+    out[:] = rounded
+    nan = np.isnan(singles.view(np.float32))
+    if nan.any():
+        out[nan] = (singles[nan] >> np.uint32(16)) | np.uint32(0x40)
 
 
 def split(plain: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int) -> None:

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from allmende.codecs.errors import MalformedEncoding
 
-__all__ = ["MAX_CONTEXTS", "SCALE", "SCALE_BITS", "Tables", "entropy_bits", "plan_tables", "read_tables"]
+__all__ = [
+    "MAX_CONTEXTS",
+    "SCALE",
+    "SCALE_BITS",
+    "Tables",
+    "entropy_bits",
+    "plan_tables",
+    "read_tables",
+    "tables_like",
+]
 
 SCALE_BITS = 11
 SCALE = 1 << SCALE_BITS
@@ -40,8 +49,7 @@ class Tables:
         bitmaps = np.packbits(self.frequencies > 0, axis=1, bitorder="little")
         for bitmap, row in zip(bitmaps, self.frequencies.tolist(), strict=True):
             written += bitmap.tobytes()
-            for frequency in [some for some in row if some][:-1]:
-                written += _BYTES_OF[frequency]
+            written += b"".join(map(_BYTES_OF.__getitem__, [some for some in row if some][:-1]))
         return bytes(written)
 
     def context_of(self, keys: int) -> NDArray[np.uint8]:
@@ -71,6 +79,14 @@ def plan_tables(counts: NDArray[np.uint32]) -> tuple[Tables, int]:
             for i, cost in zip(pairs, again, strict=True):
                 joined[i] = cost
     return Tables((0, *keys[1:]), _frequencies(np.array(rows))), int(sum(costs))
+
+
+def tables_like(counts: NDArray[np.uint32], tables: Tables) -> tuple[Tables, int]:
+    """The same for contexts that are known already: those of `tables` in which something comes."""
+    rows = np.add.reduceat(counts, tables.first_keys, axis=0, dtype=np.float64)
+    used = np.flatnonzero(np.add.reduce(rows, axis=1))
+    firsts, rows = [tables.first_keys[number] for number in used.tolist()], rows[used]
+    return Tables((0, *firsts[1:]), _frequencies(rows)), int(_costs(rows).sum())
 
 
 def _groups(counts: NDArray[np.uint32]) -> tuple[list[int], list[NDArray[np.float64]]]:

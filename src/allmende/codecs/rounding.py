@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from allmende.codecs.rans import coder
+
 __all__ = ["FLOAT_TYPES", "Numbers", "numbers_of", "rounded_to", "words_of"]
 
 Numbers: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
@@ -112,16 +114,9 @@ def rounded_to(numbers: Numbers, dtype: str) -> Numbers:
 
 
 def _brain(bits: NDArray[np.uint32]) -> _Words:
-    rounded = bits >> np.uint32(16)
-    rounded &= np.uint32(1)
-    rounded += np.uint32(0x7FFF)
-    rounded += bits
-    rounded >>= np.uint32(16)
-    words: _Words = rounded.astype("<u2")
-    nan = np.isnan(bits.view(np.float32))
-    if nan.any():
-        words[nan] = (bits[nan] >> np.uint32(16)) | np.uint32(0x40)
-    return words
+    words = np.empty(len(bits), np.uint16)
+    coder.brain_words(np.ascontiguousarray(bits), words)
+    return words.astype("<u2", copy=False)
 
 
 def _half(bits: NDArray[np.uint32], narrow: _Narrow) -> _Words:

@@ -48,6 +48,10 @@ class UnreadableObject(DamagedObject):
     code = "object_unreadable"
 
 
+class _Bases(Protocol):
+    def __call__(self, *, verify: bool) -> "ObjectOpener": ...
+
+
 class _Encodings(Protocol):
     def encodings(self, object_id: ObjectId) -> Sequence[Plain]: ...
 
@@ -57,14 +61,27 @@ class ObjectOpener:
 
     Several threads may use it, and read what it opened; what it looks things up in is used by one of them at
     a time.
+
+    Whatever it gives was checked, each byte once: what an object rests on is decoded without a check of its
+    own, since the object's tells whether all was right. Where it was not, the object is read again from what
+    is checked level by level, and so the one that is damaged is found.
     """
 
-    def __init__(self, source: _Encodings, report: Report, level: int = 0, lock: _Lock | None = None) -> None:
+    def __init__(
+        self,
+        source: _Encodings,
+        report: Report,
+        level: int = 0,
+        lock: _Lock | None = None,
+        *,
+        verify: bool = True,
+    ) -> None:
         self._source = source
         self._report = report
         self._level = level
+        self._verify = verify
         self._open: OrderedDict[ObjectId, _StoredObject] = OrderedDict()
-        self._below: ObjectOpener | None = None
+        self._below: dict[bool, ObjectOpener] = {}
         self._lock: _Lock = RLock() if lock is None else lock
 
     def __call__(self, object_id: ObjectId) -> Plain:
@@ -75,18 +92,25 @@ class ObjectOpener:
             found = self._open.pop(object_id, None)
             if found is None:
                 stored = self._source.encodings(object_id)
-                found = _StoredObject(object_id, stored, self._bases(), self._report, self._lock)
+                found = _StoredObject(
+                    object_id, stored, self._bases, self._report, self._lock, verify=self._verify
+                )
             self._open[object_id] = found
             if len(self._open) > _OPEN_OBJECTS:
                 self._open.popitem(last=False)
             return found
 
-    def _bases(self) -> "ObjectOpener":
+    def _bases(self, *, verify: bool) -> "ObjectOpener":
+        """What opens the bases of the objects opened here, with or without checks of their own."""
         if self._level > MAX_DEPTH:
             raise DamagedObject("Objects rest on each other on more levels than there can be.")
-        if self._below is None:
-            self._below = ObjectOpener(self._source, self._report, self._level + 1, self._lock)
-        return self._below
+        with self._lock:
+            below = self._below.get(verify)
+            if below is None:
+                below = self._below[verify] = ObjectOpener(
+                    self._source, self._report, self._level + 1, self._lock, verify=verify
+                )
+            return below
 
 
 class _StoredObject:
@@ -96,17 +120,21 @@ class _StoredObject:
         self,
         object_id: ObjectId,
         stored: Sequence[Plain],
-        resolve: ObjectOpener,
+        bases: "_Bases",
         report: Report,
         lock: _Lock,
+        *,
+        verify: bool,
     ) -> None:
         if not stored:
             raise ObjectMissing(f"The object {object_id} is not in the store.")
         self._id = object_id
         self._stored = stored
-        self._resolve = resolve
+        self._bases = bases
         self._report = report
         self._lock = lock
+        self._verify = verify
+        self._checks_bases = False
         self._number = 0
         self._reader: EncodedReader | None = None
         self.size_bytes = self._tried(lambda reader: reader.size_bytes)
@@ -119,11 +147,15 @@ class _StoredObject:
         """What the encoding in use gives; where it gives nothing, the next one."""
         while (number := self._number) < len(self._stored):
             problem: str | None = None
+            reader: EncodedReader | None = None
             try:
-                return read(self._opened(number))
+                reader = self._opened(number)
+                return read(reader)
             except (UnreadableObject, ObjectMissing):
                 pass  # a base is not to be had, which was told of that
             except (DamagedObject, MalformedEncoding, PredictionImpossible) as error:
+                if self._verify and reader is not None and reader.parents and self._suspects_bases(reader):
+                    continue
                 problem = error.message
             self._give_up(number, problem)
         raise UnreadableObject(f"No stored form of the object {self._id} can be read.")
@@ -132,12 +164,22 @@ class _StoredObject:
         with self._lock:
             if number == self._number and self._reader is not None:
                 return self._reader
-            reader = EncodedReader(self._stored[number], self._resolve)
+            bases = self._bases(verify=self._checks_bases)
+            reader = EncodedReader(self._stored[number], bases, verify=self._verify)
             if reader.object_id != self._id:
                 raise DamagedObject("It is an encoding of another object.")
             if number == self._number:
                 self._reader = reader
             return reader
+
+    def _suspects_bases(self, reader: EncodedReader) -> bool:
+        """Have the bases checked from now on; False where the reader that failed did so already."""
+        with self._lock:
+            if self._checks_bases and reader is self._reader:
+                return False
+            if not self._checks_bases:
+                self._checks_bases, self._reader = True, None
+            return True
 
     def _give_up(self, number: int, problem: str | None) -> None:
         """Go on to the next encoding, unless another thread has done so."""
@@ -250,14 +292,27 @@ class RecipeReader(io.RawIOBase):
         view = view[: max(0, self._recipe.size_bytes - self._at)]
         done = 0
         while done < len(view):
-            read = self._read_some if self._ahead is None else self._ahead.read_at
-            part = read(self._at + done, len(view) - done)
+            part = self._next(self._at + done, len(view) - done)
             view[done : done + len(part)] = part
-            if self._verify:
-                self._add_to_digest(self._at + done, part)
             done += len(part)
         self._at += done
         return done
+
+    def read1(self, most: int) -> bytes:
+        """The next bytes, as many as are at hand, which spares a copy; `most` at most, none at the end."""
+        most = min(most, self._recipe.size_bytes - self._at)
+        if most <= 0:
+            return b""
+        part = bytes(self._next(self._at, most))
+        self._at += len(part)
+        return part
+
+    def _next(self, start: int, most: int) -> memoryview:
+        """One to `most` bytes, which are taken into the SHA-256 of the whole."""
+        part = self._read_some(start, most) if self._ahead is None else self._ahead.read_at(start, most)
+        if self._verify:
+            self._add_to_digest(start, part)
+        return part
 
     def close(self) -> None:
         """See io.IOBase."""

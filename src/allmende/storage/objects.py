@@ -34,6 +34,7 @@ __all__ = [
     "add_pack",
     "bases_below",
     "encoding_from_row",
+    "encodings_down_from",
     "encodings_of",
     "find_chunk_places",
     "find_objects",
@@ -124,9 +125,25 @@ def find_objects(uow: UnitOfWork, scope: int, ids: Iterable[ObjectId]) -> dict[O
 
 def encodings_of(uow: UnitOfWork, scope: int, object_id: ObjectId) -> list[KeptEncoding]:
     """The encodings of an object that a scope has, its own or public: sound ones first, then small ones."""
-    query = select_encodings().where(stored_object.c.id == object_id, _in_sight(scope))
-    found = [encoding_from_row(row) for row in uow.all(query)]
-    return sorted(found, key=lambda one: (one.damaged is not None, one.size_bytes, one.number))
+    return _encodings(uow, scope, [object_id]).get(object_id, [])
+
+
+def encodings_down_from(
+    uow: UnitOfWork, scope: int, ids: Iterable[ObjectId]
+) -> dict[ObjectId, list[KeptEncoding]]:
+    """The same of many objects, and of all on which they rest, at once."""
+    wanted = set(ids)
+    return _encodings(uow, scope, wanted | bases_below(uow, scope, wanted))
+
+
+def _encodings(uow: UnitOfWork, scope: int, ids: Iterable[ObjectId]) -> dict[ObjectId, list[KeptEncoding]]:
+    found: dict[ObjectId, list[KeptEncoding]] = {}
+    for batch in batches(sorted(ids)):
+        for row in uow.all(select_encodings().where(stored_object.c.id.in_(batch), _in_sight(scope))):
+            found.setdefault(ObjectId(row.id), []).append(encoding_from_row(row))
+    for some in found.values():
+        some.sort(key=lambda one: (one.damaged is not None, one.size_bytes, one.number))
+    return found
 
 
 def bases_below(uow: UnitOfWork, scope: int, ids: Iterable[ObjectId]) -> set[ObjectId]:

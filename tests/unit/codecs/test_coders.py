@@ -81,8 +81,63 @@ def test_planes_have_the_same_bytes_and_come_back(plane: bytes, mask: int) -> No
     assert payload == in_numpy.encode_plane(head, plane)
     for coder in (in_c, in_numpy):
         out = bytearray(len(plane))
-        coder.decode_plane(payload, out)
+        coder.decode_planes(stored_plane(2, payload), out, 1, 0)
         assert out == plane
+
+
+def stored_plane(form: int, data: bytes) -> bytes:
+    return bytes([form]) + len(data).to_bytes(4, "little") + data
+
+
+@pytest.mark.parametrize("size_bytes", [1, 2, 4, 8])
+@pytest.mark.parametrize("turn", [0, 1])
+def test_stored_planes_of_each_form_are_joined_alike(size_bytes: int, turn: int) -> None:
+    count, random = 999, np.random.default_rng(7)
+    planes = [random.integers(0, 256 >> number % 3 * 3, count, np.uint8).tobytes() for number in range(8)]
+    forms = []
+    for number, plane in enumerate(planes[:size_bytes]):
+        counts = np.bincount(np.frombuffer(plane, np.uint8), minlength=256).astype(np.uint32)
+        head = plan_tables(counts[np.newaxis])[0].document()
+        data = (plane, b"\x17", in_c.encode_plane(head, plane))[number % 3]
+        planes[number] = data * count if number % 3 == 1 else plane
+        forms.append(stored_plane(number % 3, data))
+    payload, joined, out = b"".join(forms), bytearray(size_bytes * count), bytearray(size_bytes * count)
+    in_numpy.join(b"".join(planes[:size_bytes]), joined, size_bytes, turn)
+    for coder in (in_c, in_numpy):
+        coder.decode_planes(payload, out, size_bytes, turn)
+        assert out == joined
+        for changed in (
+            payload[:-1],
+            payload + b"\0",
+            b"\3" + payload[1:],
+            b"\1" + payload[1:],
+            b"",
+            payload[:4],
+            payload[:1] + b"\xff" * 4 + payload[5:],
+        ):
+            with pytest.raises((ValueError, MalformedEncoding)):
+                coder.decode_planes(changed, out, size_bytes, turn)
+
+
+def test_brain_floats_are_rounded_alike() -> None:
+    random = np.random.default_rng(5)
+    edges = [
+        0,
+        1 << 31,
+        0x7F800000,
+        0x7F800001,
+        0xFF812345,
+        0x7FFFFFFF,
+        0x7F7FFFFF,
+        0x3F808000,
+        0x3F818000,
+        1,
+    ]
+    singles = np.concatenate([np.array(edges, np.uint32), random.integers(0, 1 << 32, 5000, np.uint32)])
+    found = [np.empty(len(singles), np.uint16) for _ in range(2)]
+    in_c.brain_words(singles, found[0])
+    in_numpy.brain_words(singles, found[1])
+    assert (found[0] == found[1]).all()
 
 
 @pytest.mark.parametrize("size_bytes", [1, 2, 4, 8])

@@ -252,6 +252,49 @@ def test_a_damaged_encoding_is_told_of_and_another_takes_its_place() -> None:
         reader.read()
 
 
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_damage_is_told_of_the_object_that_has_it_however_deep(level: int, ahead: bool) -> None:
+    shelf, arrays = MemoryShelf(), weights(1, ["a"])
+    recipes = [stored(shelf, file_of(arrays))]
+    for seed in range(2):
+        step = np.random.default_rng(seed).standard_normal(arrays["a"].shape) * 1e-4
+        arrays = {"a": (arrays["a"] + step).astype(np.float32)}
+        recipes.append(stored(shelf, file_of(arrays), [[recipes[-1]]]))
+    data = file_of(arrays)
+    (object_id,) = recipes[level].objects
+    sound = bytes(shelf.stored[object_id][0])
+    with ThreadPoolExecutor(2) as executor:
+        for place in (len(sound) // 2, len(sound) - 1):
+            broken = bytearray(sound)
+            broken[place] ^= 1
+            shelf.stored[object_id] = [broken, bytearray(sound)]
+            shelf.reports.clear()
+            with open_recipe(recipes[-1], shelf, executor if ahead else None, verify=False) as reader:
+                assert reader.read() == data
+            assert set(shelf.reports) == {(object_id, 0)}
+            shelf.stored[object_id] = [broken]
+            with (
+                open_recipe(recipes[-1], shelf, executor if ahead else None) as reader,
+                pytest.raises(DamagedObject),
+            ):
+                reader.read()
+            assert set(shelf.reports) == {(object_id, 0)}
+
+
+def test_bytes_are_given_as_they_are_at_hand() -> None:
+    shelf, data = MemoryShelf(), file_of(weights(1))
+    recipe = stored(shelf, data)
+    with ThreadPoolExecutor(1) as ahead:
+        for executor in (None, ahead):
+            with open_recipe(recipe, shelf, executor) as reader:
+                found = b""
+                while part := reader.read1(3000):
+                    found += part
+                assert (found, reader.tell()) == (data, len(data))
+                assert (reader.seek(7), reader.read1(5)) == (7, data[7:12])
+
+
 def test_the_whole_is_held_against_its_name_unless_the_caller_does_that() -> None:
     shelf, data = MemoryShelf(), file_of(weights(1, ["a"]))
     recipe = replace(stored(shelf, data), sha256=Sha256("0" * 64))
