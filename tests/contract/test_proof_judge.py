@@ -263,20 +263,80 @@ def test_an_identity_that_we_made_ourselves_is_refused_by_the_library_of_sigstor
     (tmp_path / "bundle").write_bytes(bundle)
     payload = base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"])
     (tmp_path / "payload").write_bytes(payload)
-    told = judge("sigstore", tmp_path / "bundle", tmp_path / "payload", "a@example.org", "https://issuer")
+    task = {"bundle": str(tmp_path / "bundle"), "payload": str(tmp_path / "payload")}
+    task |= {"identity": "a@example.org", "issuer": "https://issuer"}
+    (tmp_path / "tasks.json").write_text(json.dumps([task]))
+    [told] = judge("sigstore", tmp_path / "tasks.json")
     assert not told["accepted"]
     assert told["words"].startswith("The library of Sigstore refuses")
 
 
-def test_the_verifier_in_javascript_agrees(
-    require_environment: Callable[[str], Path], require_tool: Callable[[str], str], tmp_path: Path
+WORKFLOW = (
+    "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/"
+    ".github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main"
+)
+ISSUER = "https://token.actions.githubusercontent.com"
+
+
+def test_a_signature_by_the_identity_of_a_workflow_is_accepted_by_all(
+    judge: Judge, javascript: tuple[str, Path], require_environment: Callable[[str], Path], tmp_path: Path
 ) -> None:
+    """Ours with the library of Sigstore, and its verifier in JavaScript; offline, by that library's roots."""
+    good = (VECTORS / "conformance-keyless.json").read_bytes()
+    document = json.loads(good)
+    said = base64.b64decode(document["dsseEnvelope"]["payload"])
+    renamed = said.replace(b"a.txt", b"b.txt")
+    other = good.replace(base64.b64encode(said), base64.b64encode(renamed))
+    [entry] = document["verificationMaterial"]["tlogEntries"]
+    late = good.replace(entry["integratedTime"].encode(), b"1834359160")
+    assert good not in (other, late)
+    (tmp_path / "said").write_bytes(said)
+    (tmp_path / "renamed").write_bytes(renamed)
+    tasks = []
+    for name, data, identity, issuer in (
+        ("good", good, WORKFLOW, ISSUER),
+        ("somebody", good, f"{WORKFLOW}x", ISSUER),
+        ("elsewhere", good, WORKFLOW, f"{ISSUER}x"),
+        ("other", other, WORKFLOW, ISSUER),
+        ("late", late, WORKFLOW, ISSUER),
+    ):
+        (tmp_path / name).write_bytes(data)
+        task = {"bundle": str(tmp_path / name), "payload": str(tmp_path / "said")}
+        tasks.append(task | {"identity": identity, "issuer": issuer})
+    for_ours = [*tasks, tasks[0] | {"payload": str(tmp_path / "renamed")}]
+    (tmp_path / "ours.json").write_text(json.dumps(for_ours))
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    ours = judge("sigstore", tmp_path / "ours.json")
+    assert [one["accepted"] for one in ours] == [True, False, False, False, False, False]
+    [roots] = [
+        path
+        for path in require_environment("proof-judge").parent.rglob("sigstore/_store/*/trusted_root.json")
+        if path.parent.name.endswith("tuf-repo-cdn.sigstore.dev")
+    ]
+    node, modules = javascript
+    script = str(SCRIPTS / "judge_identity.cjs")
+    command = [node, script, str(modules), str(roots), str(tmp_path / "tasks.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [one["accepted"] for one in json.loads(done.stdout)] == [True, False, False, False, False]
+
+
+@pytest.fixture(scope="module")
+def javascript(
+    require_environment: Callable[[str], Path], require_tool: Callable[[str], str]
+) -> tuple[str, Path]:
+    """Node, and the folder of the verifier of Sigstore for it."""
     modules = require_environment("proof-judge").parent / "node_modules"
     node = require_tool("node")
     if not modules.is_dir():
         absent(
             "the verifier of Sigstore for node", "install npm, remove .venvs/proof-judge, and build it anew"
         )
+    return node, modules
+
+
+def test_the_verifier_in_javascript_agrees(javascript: tuple[str, Path], tmp_path: Path) -> None:
+    node, modules = javascript
     tasks = []
     for number in range(10):
         # With a bare key it hashes with SHA-256 whatever the curve, so that it is a judge of P-256 alone.

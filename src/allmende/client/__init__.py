@@ -3,13 +3,16 @@
 from allmende.client.commits import LocalFile, create_repo
 from allmende.client.connection import Connection
 from allmende.client.errors import BytesDiffer, HubKeyChanged, HubUnreachable, LogForked, UnexpectedAnswer
+from allmende.client.files import read_bounded
+from allmende.client.first_witnesses import NamedWitness, WitnessInvalid, named_witnesses
+from allmende.client.key_sets import served_key_set
 from allmende.client.known_hubs import (
     KnownPolicy,
     first_policy,
+    known_key_set,
     known_policy,
     meet,
     policy_path,
-    read_bounded,
 )
 from allmende.client.listing import RemoteFile, RemoteRepo, Snapshot, list_snapshot
 from allmende.client.local_files import LocalFiles, links_folder
@@ -55,6 +58,7 @@ __all__ = [
     "LogSource",
     "LogWatch",
     "MirrorStep",
+    "NamedWitness",
     "Pulled",
     "Pushed",
     "RemoteFile",
@@ -64,6 +68,7 @@ __all__ = [
     "Snapshot",
     "SnapshotPlace",
     "UnexpectedAnswer",
+    "WitnessInvalid",
     "cached_snapshot",
     "card_bases",
     "check_mirror",
@@ -78,17 +83,20 @@ __all__ = [
     "hub_cache",
     "keep_proof",
     "known_endpoint",
+    "known_key_set",
     "known_policy",
     "known_token",
     "links_folder",
     "list_snapshot",
     "meet",
     "mirror_policy",
+    "named_witnesses",
     "policy_path",
     "proof_path",
     "pull",
     "push",
     "read_bounded",
     "read_small_files",
+    "served_key_set",
     "wanted_files",
 ]

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from allmende.client.errors import LogForked, UnexpectedAnswer
-from allmende.client.known_hubs import read_bounded
+from allmende.client.files import read_bounded
 from allmende.client.log_sources import FolderLog, LogSource, read_statement_file
 from allmende.errors import BadRequest, TooLarge
 from allmende.merkle import (

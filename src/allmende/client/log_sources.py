@@ -9,7 +9,7 @@ from typing import Protocol
 
 from allmende.client.connection import Connection
 from allmende.client.errors import UnexpectedAnswer
-from allmende.client.known_hubs import read_bounded
+from allmende.client.files import read_bounded
 from allmende.errors import NotFound
 from allmende.merkle import TileMissing
 from allmende.proof import LoggedAct, Refused, open_act

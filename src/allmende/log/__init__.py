@@ -1,8 +1,8 @@
 """The transparency log of a hub: acts become entries, entries become tiles, and a checkpoint is signed.
 
-To read it in order: `acts`, `entries`, `integrating` (from the outbox to rows); `keyring`, `signing_state`,
-`tile_files`, `checkpoint_files`, `publishing` (from rows to what is served and signed); `hub_log` (what the
-rest of the hub uses); `peers`, `witnessing`, `cosigning` (hubs that vouch for each other).
+To read it in order: `acts`, `entries`, `integrating` (from the outbox to rows); `keyring`, `key_sets`,
+`signing_state`, `tile_files`, `checkpoint_files`, `publishing` (from rows to what is served and signed);
+`hub_log` (what the rest of the hub uses); `peers`, `witnessing`, `cosigning` (hubs that vouch for others).
 """
 
 from allmende.log.acts import Act, Stated, Statements
@@ -41,8 +41,9 @@ from allmende.log.integrating import (
     log_size,
     waiting_acts,
 )
+from allmende.log.key_sets import KeySets, KeySetUnfit
 from allmende.log.keyring import HubKey, Keyring, KeyringFolder
-from allmende.log.peers import Peer, add_peer, list_peers, remove_peer
+from allmende.log.peers import Peer, add_peer, list_peers, put_peers, read_peers, remove_peer
 from allmende.log.publishing import Publisher
 from allmende.log.signing_state import Signed, SigningState
 from allmende.log.tile_files import TileFiles
@@ -68,6 +69,8 @@ __all__ = [
     "Evidence",
     "HubKey",
     "HubLog",
+    "KeySetUnfit",
+    "KeySets",
     "Keyring",
     "KeyringFolder",
     "KeysDamaged",
@@ -107,7 +110,9 @@ __all__ = [
     "log_size",
     "newest_entry",
     "put_evidence",
+    "put_peers",
     "read_entry",
+    "read_peers",
     "remove_peer",
     "start_new_log",
     "times_of_entries",

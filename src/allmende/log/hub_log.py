@@ -4,6 +4,7 @@ from pathlib import Path
 
 from allmende.clock import Clock, system_clock
 from allmende.log.errors import LogUnsigned
+from allmende.log.key_sets import KeySets
 from allmende.log.keyring import KeyringFolder
 from allmende.log.publishing import Publisher
 from allmende.merkle import (
@@ -33,6 +34,7 @@ class HubLog:
 
     def __init__(self, database: Database, data: Path, origin: str, clock: Clock = system_clock) -> None:
         self.keys = KeyringFolder(data / "keys", origin, clock)
+        self.key_sets = KeySets(self.keys, clock)
         self.publisher = Publisher(database, data / "log", self.keys)
 
     @property

@@ -78,7 +78,7 @@ class KeyringFolder:
         """The keys; they are made if there are none yet. Raises KeysDamaged."""
         path = self.folder / _NAME
         if not path.exists():
-            with self._locked():
+            with self.locked():
                 if not path.exists():
                     self._make(self._origin)
         try:
@@ -108,7 +108,7 @@ class KeyringFolder:
     def add_log_key(self) -> Keyring:
         """Make a new key for the log; the ones before sign along. Raises KeysDamaged."""
         self.read()
-        with self._locked():
+        with self.locked():
             old = self.read()
             new = self._new_log_key(old.origin)
             return self._write(replace(old, log=(new, *old.log)))
@@ -116,7 +116,7 @@ class KeyringFolder:
     def drop_old_log_keys(self) -> Keyring:
         """From now on only the current key of the log signs. Raises KeysDamaged."""
         self.read()
-        with self._locked():
+        with self.locked():
             old = self.read()
             current, *rest = old.log
             return self._write(replace(old, log=(current, *map(self._ended, rest))))
@@ -124,7 +124,7 @@ class KeyringFolder:
     def rotate_statement_key(self) -> Keyring:
         """Make a new key for statements; the one before signs no more. Raises KeysDamaged."""
         self.read()
-        with self._locked():
+        with self.locked():
             old = self.read()
             new = self._new_statement_key()
             return self._write(replace(old, statement=(new, *map(self._ended, old.statement))))
@@ -132,7 +132,7 @@ class KeyringFolder:
     def start_over(self, origin: str) -> Keyring:
         """New keys for a new log with another origin; the statement keys stay. Raises KeysDamaged."""
         self.read()
-        with self._locked():
+        with self.locked():
             old = self.read()
             fresh = Keyring(
                 origin, (self._new_log_key(origin),), old.statement, self._new_witness_key(origin)
@@ -184,7 +184,8 @@ class KeyringFolder:
         return keyring
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Alone with the keys, among all processes, as long as it lasts."""
         make_durable_directory(self.folder)
         descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

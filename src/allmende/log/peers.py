@@ -4,6 +4,7 @@ The key says which: one that signs notes is of a log, one that cosigns is of a w
 address. Nothing that a stranger sends adds a peer or an address.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,7 +17,16 @@ from allmende.log.tables import log_peer
 from allmende.merkle import COSIGNING, KnownLog, VerifierKey, read_verifier_key
 from allmende.storage import UnitOfWork
 
-__all__ = ["Peer", "add_peer", "known_logs", "list_peers", "note_answer", "remove_peer"]
+__all__ = [
+    "Peer",
+    "add_peer",
+    "known_logs",
+    "list_peers",
+    "note_answer",
+    "put_peers",
+    "read_peers",
+    "remove_peer",
+]
 
 Role = Literal["log", "witness"]
 
@@ -49,25 +59,45 @@ def add_peer(uow: UnitOfWork, text: str, url: str | None) -> Peer:
     """
     key = read_verifier_key(text)
     role: Role = "witness" if key.kind in COSIGNING else "log"
-    if len(key.name) > _MAX_NAME_CHARS:
-        raise PeerInvalid("The name of the key is too long.")
-    if role == "witness":
-        url = _address(url)
-    elif url is not None:
-        raise PeerInvalid(
-            "A log that is witnessed comes by itself and has no address here.",
-            hint="To ask a hub for cosignatures, give the key of its witness: `<name>/witness+…`.",
-        )
-    if len(list_peers(uow)) >= _MAX_PEERS:
-        raise PeerInvalid(f"There are {_MAX_PEERS} peers already, which is as many as there may be.")
+    url = _url_of(key, url)
     at_key = (log_peer.c.role == role) & (log_peer.c.key == key.text)
     if uow.one_or_none(select(log_peer.c.id).where(at_key)) is not None:
         uow.execute(update(log_peer).where(at_key).values(url=url))
+    elif len(list_peers(uow)) >= _MAX_PEERS:
+        raise PeerInvalid(f"There are {_MAX_PEERS} peers already, which is as many as there may be.")
     else:
         uow.execute(
             log_peer.insert().values(role=role, name=key.name, key=key.text, url=url, added_at=uow.now)
         )
     return next(peer for peer in list_peers(uow, role) if peer.key == key)
+
+
+def read_peers(text: str) -> list[tuple[VerifierKey, str | None]]:
+    """The peers in the text of a setting: `KEY` of a log, `KEY URL` of a witness, with commas between them.
+
+    A new line is as good as a comma. Raises MalformedKey, PeerInvalid, as naming each of them would.
+    """
+    found: list[tuple[VerifierKey, str | None]] = []
+    for part in text.replace("\n", ",").split(","):
+        words = part.split()
+        if len(words) > 2:
+            raise PeerInvalid(f"{part.strip()[:80]!r} is neither a key nor a key and an address.")
+        if words:
+            key = read_verifier_key(words[0])
+            found.append((key, _url_of(key, words[1] if len(words) > 1 else None)))
+    if len({key for key, _ in found}) != len(found):
+        raise PeerInvalid("A peer is named twice.")
+    return found
+
+
+def put_peers(uow: UnitOfWork, peers: Sequence[tuple[VerifierKey, str | None]]) -> None:
+    """Make the peers exactly these; what is known of one that stays is kept. Raises PeerInvalid."""
+    named = {key.text for key, _ in peers}
+    for peer in list_peers(uow):
+        if peer.key.text not in named:
+            remove_peer(uow, peer.key.text)
+    for key, url in peers:
+        add_peer(uow, key.text, url)
 
 
 def remove_peer(uow: UnitOfWork, text: str) -> None:
@@ -103,6 +133,20 @@ def note_answer(uow: UnitOfWork, peer: Peer, *, size: int | None = None, failed:
     uow.execute(
         update(log_peer).where(log_peer.c.role == peer.role, log_peer.c.key == peer.key.text).values(**values)
     )
+
+
+def _url_of(key: VerifierKey, url: str | None) -> str | None:
+    """The address of a witness, or none of a log; raises PeerInvalid."""
+    if len(key.name) > _MAX_NAME_CHARS:
+        raise PeerInvalid("The name of the key is too long.")
+    if key.kind in COSIGNING:
+        return _address(url)
+    if url is not None:
+        raise PeerInvalid(
+            "A log that is witnessed comes by itself and has no address here.",
+            hint="To ask a hub for cosignatures, give the key of its witness: `<name>/witness+…`.",
+        )
+    return None
 
 
 def _address(url: str | None) -> str:

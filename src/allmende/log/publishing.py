@@ -19,6 +19,7 @@ from allmende.log.checkpoint_files import CheckpointFiles
 from allmende.log.entries import entries_between
 from allmende.log.errors import LogContradicted, LogSetBack
 from allmende.log.integrating import BATCH, LogSize, announce_keys, integrate, log_size
+from allmende.log.key_sets import KeySets
 from allmende.log.keyring import KeyringFolder
 from allmende.log.signing_state import Signed, SigningState, check_follows
 from allmende.log.tile_files import TileFiles
@@ -62,6 +63,7 @@ class Publisher:
         self._keys = keys
         self.tiles = TileFiles(folder)
         self.checkpoints = CheckpointFiles(folder)
+        self.key_sets = KeySets(keys)
 
     def state(self) -> SigningState:
         """What was signed last."""
@@ -78,7 +80,7 @@ class Publisher:
                 return 0
             keyring = self._keys.read()
             self.check()
-            announce_keys(self._database, keyring.announced)
+            announce_keys(self._database, {**keyring.announced, **self.key_sets.told()})
             taken = 0
             while taken < at_most:
                 count = integrate(self._database, statements, keyring.origin)

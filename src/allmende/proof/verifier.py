@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from allmende.errors import AllmendeError
-from allmende.merkle import MAX_POLICY_BYTES
+from allmende.merkle import MAX_POLICY_BYTES, read_verifier_key
 from allmende.proof.checks import check_lines, checks_of
+from allmende.proof.key_sets import MAX_KEY_SET_BYTES, root_policy
 from allmende.proof.model_folders import read_folder
 from allmende.proof.proof_bundles import MAX_PROOF_BUNDLE_BYTES
 from allmende.proof.verdicts import (
@@ -50,12 +51,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, help="the folder of the model")
     parser.add_argument("--policy", type=Path, help="whom to believe (C2SP tlog-policy)")
+    parser.add_argument("--root", help="believe only keys in --keys, and those only of this root key")
+    parser.add_argument("--keys", type=Path, help="the set of keys that the root has signed")
     parser.add_argument("--partial", action="store_true", help="files of the revision may be missing")
     given = parser.parse_args(arguments)
+    if (given.root is None) != (given.keys is None):
+        parser.error("--root and --keys go together")
     try:
         policy = None if given.policy is None else _read(given.policy, MAX_POLICY_BYTES)
+        if given.root is not None and given.keys is not None:
+            signed = _read(given.keys, MAX_KEY_SET_BYTES)
+            policy = root_policy(read_verifier_key(given.root), signed, policy)
         bundle = _read(given.bundle, MAX_PROOF_BUNDLE_BYTES)
         verdict = verify_folder(bundle, given.folder, policy, partial=given.partial)
+    except AllmendeError as error:
+        verdict = refused(error)
     except OSError as error:
         sys.stderr.write(f"error: {printable(str(error))}\n")
         return EXIT_CODES["unknown"]

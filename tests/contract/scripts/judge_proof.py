@@ -3,8 +3,7 @@
 judge_proof.py models FOLDER      reads tasks.json there; prints for each the verdict of the reference
 judge_proof.py sign FOLDER        signs each model of tasks.json with the reference, by key
 judge_proof.py envelopes FILE     checks envelopes with securesystemslib, statements with in-toto-attestation
-judge_proof.py sigstore FILE PAYLOAD IDENTITY ISSUER
-                                  asks our own verifier of identities, with the library that is installed here
+judge_proof.py sigstore FILE      asks our own verifier of identities, with the library that is installed here
 """
 
 import base64
@@ -98,16 +97,20 @@ def judge_envelopes(path: Path) -> list[dict[str, Any]]:
     return told
 
 
-def judge_identity(bundle: str, payload: str, identity: str, issuer: str) -> dict[str, Any]:
-    """What our own function says when the library of Sigstore is there."""
+def judge_identities(path: Path) -> list[dict[str, Any]]:
+    """What our own function says of each task when the library of Sigstore is there."""
     from allmende.proof.errors import UntrustedSigner
     from allmende.proof.sigstore_identities import verify_identity
 
-    try:
-        verify_identity(Path(bundle).read_bytes(), Path(payload).read_bytes(), identity, issuer)
-    except UntrustedSigner as error:
-        return {"accepted": False, "words": error.message}
-    return {"accepted": True}
+    told: list[dict[str, Any]] = []
+    for task in json.loads(path.read_text("utf-8")):
+        bundle, payload = Path(task["bundle"]).read_bytes(), Path(task["payload"]).read_bytes()
+        try:
+            verify_identity(bundle, payload, task["identity"], task["issuer"])
+            told.append({"accepted": True})
+        except UntrustedSigner as error:
+            told.append({"accepted": False, "words": error.message})
+    return told
 
 
 def main(mode: str, *arguments: str) -> None:
@@ -116,7 +119,7 @@ def main(mode: str, *arguments: str) -> None:
         "models": lambda: judge_models(Path(arguments[0])),
         "sign": lambda: sign_models(Path(arguments[0])),
         "envelopes": lambda: judge_envelopes(Path(arguments[0])),
-        "sigstore": lambda: judge_identity(*arguments),
+        "sigstore": lambda: judge_identities(Path(arguments[0])),
     }
     print(json.dumps(answers[mode]()))
 

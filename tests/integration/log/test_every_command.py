@@ -13,6 +13,8 @@ from allmende.proof import (
     SignedFile,
     generate_signer,
     make_manifest,
+    new_root_key,
+    sign_key_set,
     sign_model,
 )
 from allmende.storage import metadata
@@ -26,6 +28,7 @@ __all__ = ["filled"]
 COMMAND_CALLS: dict[str, list[str]] = {
     "admin apply": ["apply {file}"],
     "admin keys drop-old": ["keys rotate log", "keys drop-old"],
+    "admin keys publish": ["keys publish {set}"],
     "admin keys rotate": ["keys rotate statement"],
     "admin log new-log": ["log new-log --yes"],
     "admin member remove": ["member set lab bob read", "member remove lab bob"],
@@ -74,7 +77,12 @@ def test_what_a_command_changes_has_its_entry(
     last = filled.last()
     for words in COMMAND_CALLS[command]:
         number = filled.lifted(name) if "{number}" in words else ""
-        filled.command("admin", *words.format(repo=name, file=people, number=number).split())
+        signed = tmp_path / "signed.set"
+        if "{set}" in words:
+            root = new_root_key("hub.example.org/root")
+            unsigned = filled.services.log.key_sets.next(root.verifier)
+            signed.write_bytes(sign_key_set(unsigned.text.encode(), root))
+        filled.command("admin", *words.format(repo=name, file=people, number=number, set=signed).split())
     if command in LATER:
         filled.work("examine", "relineage", "rescan", "trace", "retrace")
     kind = COMMANDS[command]

@@ -1,6 +1,7 @@
 """What is served under `/log` and `/witness`, as a stranger gets it."""
 
 import json
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from hashlib import sha256
@@ -10,7 +11,7 @@ from starlette.testclient import TestClient
 
 from allmende.app import create_app
 from allmende.flows import Services, run_log
-from allmende.log import add_peer, key_entries
+from allmende.log import add_peer, key_entries, newest_entry
 from allmende.merkle import (
     AddCheckpoint,
     KnownLog,
@@ -20,6 +21,7 @@ from allmende.merkle import (
     read_policy,
     read_verifier_key,
 )
+from allmende.proof import new_root_key, read_key_set, sign_key_set
 from allmende.registry import Actor, create_repo
 
 
@@ -97,3 +99,34 @@ def test_the_hub_cosigns_over_http_and_shows_what_it_cosigned(client: TestClient
     assert (shown.text, len(shown.signatures)) == (note.text, 2)
     witness = read_verifier_key(client.get("/witness/vkey").text.strip())
     assert witness.name in answer.text
+
+
+def test_sets_of_keys_are_served_with_their_history(client: TestClient, services: Services):
+    for number in ("", "/1", "/x", "/0", "/01"):
+        answer = client.get(f"/log/keys{number}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "key_set_missing")
+    assert client.get("/api/allmende/v1/keys").json()["root"] is None
+    assert "vouch for themselves" in client.get("/log").text
+    root, sets = new_root_key("hub.example.org/root"), services.log.key_sets
+    published = []
+    for _ in range(2):
+        unsigned = sets.next(root.verifier).text.encode()
+        published.append(bytes(sets.publish(sign_key_set(unsigned, root)).note))
+        services.log.keys.add_log_key()
+    assert [client.get(f"/log/keys/{number}").content for number in (1, 2)] == published
+    assert client.get("/log/keys").content == published[1]
+    assert read_key_set(published[1]).keys.number == 2
+    told = client.get("/api/allmende/v1/keys").json()
+    assert (told["root"], told["key_set"]) == (root.verifier.text, 2)
+    assert root.verifier.text in client.get("/log").text
+    deadline = time.monotonic() + 60.0
+    expected = {"number": 2, "digest": read_key_set(published[1]).keys.digest, "root": root.verifier.text}
+    said: dict[str, object] = {}
+    while said.get("set") != expected and time.monotonic() < deadline:
+        # The hub's own thread may be at it, and then this one does nothing.
+        run_log(services)
+        with services.database.read() as uow:
+            newest = newest_entry(uow, "key")
+        assert newest is not None
+        said = json.loads(newest.statement or b"")["keys"]
+    assert said["set"] == expected
