@@ -7,14 +7,15 @@ Writes `<page>-light.png` and `<page>-dark.png`, at the width of a desk and, wit
 """
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-__all__ = ["main", "pages_of"]
+__all__ = ["main", "pages_of", "pages_of_administrators"]
 
 _FLAGS = (
     "--no-sandbox",
@@ -54,6 +55,12 @@ def pages_of(model: str, dataset: str | None) -> Mapping[str, str]:
     return pages if dataset is None else {**pages, "dataset": f"/datasets/{dataset}"}
 
 
+def pages_of_administrators() -> Mapping[str, str]:
+    """The kinds of pages that only an administrator who is signed in sees."""
+    sections = ("users", "policy", "overrides", "jobs", "storage", "audit", "keys", "peers")
+    return {"admin": "/settings/hub", **{f"admin-{each}": f"/settings/hub/{each}" for each in sections}}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Take the pictures; 1 if a page did not answer."""
     asked = _parser().parse_args(arguments)
@@ -62,6 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("Chromium is not installed: apt-get install chromium", file=sys.stderr)
         return 1
     pages = pages_of(asked.model, asked.dataset)
+    if asked.administrator:
+        pages = {**pages, **pages_of_administrators()}
     wanted = {name: path for name, path in pages.items() if not asked.only or name in asked.only}
     asked.folder.mkdir(parents=True, exist_ok=True)
     failed: list[str] = []
@@ -86,6 +95,8 @@ def _take(
         locale=asked.language,
     )
     page = context.new_page()
+    if asked.administrator:
+        _sign_in(page, asked.url.rstrip("/"), asked.administrator)
     failed = []
     for name, path in pages.items():
         answer = page.goto(asked.url.rstrip("/") + path, wait_until="networkidle")
@@ -98,6 +109,14 @@ def _take(
     return failed
 
 
+def _sign_in(page: Page, url: str, name: str) -> None:
+    """With the password in `ALLMENDE_PASSWORD`, so that it stands on no command line."""
+    page.goto(f"{url}/login")
+    page.fill("input[name=name]", name)
+    page.fill("input[name=password]", os.environ["ALLMENDE_PASSWORD"])
+    page.click("main form button >> nth=0")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="screenshots", description="Pictures of the pages of a running hub."
@@ -106,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--model", required=True, help="a model that is there, as namespace/name")
     parser.add_argument("--dataset", help="a dataset that is there")
+    parser.add_argument("--administrator", help="their pages too; ALLMENDE_PASSWORD has the password")
     parser.add_argument("--only", nargs="*", default=[], help="which pages; else all")
     parser.add_argument("--scheme", nargs="*", default=["light", "dark"], choices=["light", "dark"])
     parser.add_argument("--language", default="en-GB")

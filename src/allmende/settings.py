@@ -136,6 +136,20 @@ class Settings(BaseModel):
         description="Accounts, separated by commas, that may get blocked files and lift what blocks them.",
     )
 
+    max_applications: int = Field(
+        default=200, ge=0, description="Most applications that a namespace may register; 0: none."
+    )
+    max_application_versions: int = Field(
+        default=500, ge=1, description="Most descriptions of one application, one after the other."
+    )
+
+    log_peers: str | None = Field(
+        default=None,
+        max_length=40_000,
+        description="Logs that this hub witnesses, `KEY`, and witnesses that it asks, `KEY URL`, "
+        "separated by commas; where this is set, it alone names them.",
+    )
+
     @property
     def database_url(self) -> str:
         """The database to use, the embedded default included."""

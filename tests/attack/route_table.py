@@ -41,6 +41,7 @@ SAMPLES: Mapping[str, str] = {
     "epoch": "0" * 12,
     "scope": "public",
     "prefix": "default",
+    "between": "main...main",
     "hash": _HASH,
 }
 """What stands for a parameter where nothing else is wanted."""
@@ -49,6 +50,8 @@ _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _OBJECT = {"oid": _HASH, "size": 3}
 _Bodies = Mapping[str, Sequence[tuple[str, object]]]
+_PARTS = "multipart/form-data"
+_SENT = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\na\r\n--x--\r\n'
 _LINES = b'{"key":"header","value":{"summary":"s"}}\n{"key":"file","value":{"path":"a","content":"a"}}'
 
 BODIES: _Bodies = {
@@ -56,6 +59,8 @@ BODIES: _Bodies = {
     "POST /settings": [
         (_FORM, b"act=access&visibility=private&gated="),
         (_FORM, b"act=rename&name=other"),
+        (_FORM, b"act=member&user=bob&role=admin"),
+        (_FORM, b"act=token&name=own&allows=write&days="),
         (_FORM, b"act=delete&name=alice/hidden"),
     ],
     "/user-access-request/grant": [(_JSON, {"user": "bob"})],
@@ -82,6 +87,11 @@ BODIES: _Bodies = {
     "/edit/{}/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&text=x&act=save")],
     "/new/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&path=new.txt&text=x&act=save")],
     "/scan/{}": [(_FORM, b"path=config.json&reason=harmless")],
+    "/upload/{}": [(f"{_PARTS}; boundary=x", _SENT)],
+    "/upload/{}/check": [(_JSON, {"files": [{"path": "config.json", "size": 3, "sample": "YWJj"}]})],
+    "/upload/{}/begin": [(_JSON, {"sha256": _HASH, "size": 3})],
+    "/upload/{}/commit": [("application/x-ndjson", _LINES)],
+    "/move/{}/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&act=remove")],
 }
 """Bodies that would do what the route is for, by the end of its address; with the method where it matters."""
 

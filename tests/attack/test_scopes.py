@@ -82,11 +82,18 @@ FORMS = {
     "/scan/main": b"path=config.json&reason=harmless",
     "/settings": b"act=delete&name=alice/hidden",
     "/edit/main/config.json": b"act=remove&parent=" + b"0" * 40,
+    "/move/main/config.json": b"act=remove&parent=" + b"0" * 40,
+    "/upload/main": b"nothing that is read",
+    "/upload/main/check": b'{"files": [{"path": "a", "size": 1}]}',
+    "/upload/main/begin": b'{"sha256": "' + b"0" * 64 + b'", "size": 1}',
+    "/upload/main/commit": b'{"key":"header","value":{"summary":"s"}}',
     "/new/main": b"act=save&path=new.txt&text=x&parent=" + b"0" * 40,
 }
 """Where the forms of a repo's pages are sent, with what they would do, for a session."""
 FORM_ROUTES = ("/scan/{revision:revision}", "/settings", "/edit/{revision:revision}/{path:tail}",
-    "/new/{revision:revision}")  # fmt: skip
+    "/new/{revision:revision}", "/move/{revision:revision}/{path:tail}", "/upload/{revision:revision}",
+    "/upload/{revision:revision}/check", "/upload/{revision:revision}/begin",
+    "/upload/{revision:revision}/commit")  # fmt: skip
 
 
 def changing(arena: Arena):

@@ -53,6 +53,7 @@ PAGES = (
     f"/compare?model={BASE[1:]}&model=bob/liar&model=bob/{LONG}", "/log", "/log/entries", "/log/entries/0",
     "/glance", f"{HERON}/record/main", f"{HERON}/signatures/main", f"{HERON}/log/main",
     f"/bob/{LONG}/record/main", f"/bob/{LONG}/log/main", "/bob/liar/signatures/main",
+    f"{HERON}/compare/v1...main?view=columns", f"{HERON}/licence/main", "/alice/heron-tuned/layers/main",
 )  # fmt: skip
 OWN_PAGES = (
     "/settings", f"{HERON}/settings", f"{HERON}/edit/main/README.md", f"{HERON}/new/main",

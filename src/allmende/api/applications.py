@@ -5,12 +5,19 @@ from typing import Annotated, Any, Literal
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Query, Request
-from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from allmende.api.application_answers import (
+    ApplicationDescription,
+    ApplicationDetails,
+    ListedApplications,
+    ListedAssessments,
+    Visibility,
+    application_answer,
+    assessment_entry,
+    details_answer,
+)
 from allmende.applications import (
-    Application,
-    KeptAssessment,
     changeable_application,
     delete_application,
     description_of,
@@ -19,7 +26,6 @@ from allmende.applications import (
     readable_application,
     versions_of,
 )
-from allmende.clock import iso
 from allmende.documents import as_markdown, as_pdf, make_application_document
 from allmende.errors import BadRequest, NotFound
 from allmende.flows import (
@@ -28,6 +34,7 @@ from allmende.flows import (
     change_application,
     evidence_of_application,
     log_evidence,
+    newest_shown,
     publish_application,
     register_application,
     shown_assessment,
@@ -39,91 +46,25 @@ from allmende.law import (
     MAX_YAML_BYTES,
     Assessment,
     assessment_document,
+    assessment_markdown,
     assessment_report,
     languages,
     read_application,
     wording_in,
 )
+from allmende.registry import Actor, visible_among
 
 __all__ = ["add_application_routes"]
 
 _MAX_PAGE = 100
-_MAX_ASSESSMENTS = 20
+_MAX_ASSESSMENTS = 100
 _YAML = "application/yaml"
-_Form = Literal["json", "markdown"]
+_Form = Literal["json", "markdown", "text"]
 _Number = Annotated[int | None, Query(ge=1, le=2**31, description="Not the newest, but this one.")]
 _Language = Annotated[str, Query(max_length=20, description="The language of sentences: en or de.")]
-_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, "text/markdown": {}}}}
-
-
-class ApplicationDescription(BaseModel):
-    """An application of the register."""
-
-    application: str = Field(description="`namespace/name`")
-    private: bool
-    version: int = Field(description="Of the newest description.")
-    created: str
-    updated: str
-
-
-class ListedApplications(BaseModel):
-    """A page of applications, by name."""
-
-    schema_name: Annotated[Literal["allmende.applications/1"], Field(serialization_alias="schema")] = (
-        "allmende.applications/1"
-    )
-    applications: list[ApplicationDescription]
-    next: str | None = Field(description="Ask for more with this as `after`.")
-
-
-class UsedModel(BaseModel):
-    """A model that the description names, and what the hub knew of it at the assessment."""
-
-    name: str
-    on_this_hub: bool
-    known: dict[str, Any] | None
-
-
-class DescribedVersion(BaseModel):
-    """A version of a description."""
-
-    version: int
-    digest: str
-    at: str
-
-
-class ApplicationDetails(ApplicationDescription):
-    """An application with its models, its newest versions, and how it was assessed last."""
-
-    schema_name: Annotated[Literal["allmende.application-entry/1"], Field(serialization_alias="schema")] = (
-        "allmende.application-entry/1"
-    )
-    models: list[UsedModel]
-    versions: list[DescribedVersion]
-    assessment: int | None = Field(description="The number of the newest assessment that can be had.")
-
-
-class AssessmentEntry(BaseModel):
-    """An assessment: when, by what, and what had moved since the one before, with its causes."""
-
-    number: int
-    version: int = Field(description="Of the description.")
-    at: str
-    pack_digest: str
-    digest: str = Field(description="SHA-256 of its JSON, which is what the log names.")
-    shown: bool
-    moved: dict[str, Any] | None = Field(description="Of the hub's models, and of lines with their causes.")
-
-
-class ListedAssessments(BaseModel):
-    """The assessments of an application, the newest first."""
-
-    schema_name: Annotated[
-        Literal["allmende.application-assessments/1"], Field(serialization_alias="schema")
-    ] = "allmende.application-assessments/1"
-    application: str
-    assessments: list[AssessmentEntry]
-    next: int | None = Field(description="Ask for more with this as `before`.")
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {}, "text/markdown": {}, "text/plain": {}}}
+}
 
 
 def add_application_routes(app: FastAPI) -> None:
@@ -214,19 +155,13 @@ def add_application_routes(app: FastAPI) -> None:
     )
 
 
-class Visibility(BaseModel):
-    """Who sees an application."""
-
-    private: bool
-
-
 async def assess(
     request: Request, lang: _Language = "en", form: Annotated[_Form, Query(alias="format")] = "json"
 ) -> Response:
     """What follows from a description, of which nothing is kept."""
-    text = await read_body(request, MAX_YAML_BYTES)
+    text = await _description(request)
     on = services_of(request).database.clock().date()
-    return await run_sync(lambda: _answer(assess_text(text, on), lang, form))
+    return await run_sync(lambda: _answer(assess_text(text.encode(), on), lang, form))
 
 
 async def listed(
@@ -241,8 +176,7 @@ async def listed(
         with reading_unit(request) as (uow, actor):
             page = list_applications(uow, actor, namespace=namespace, after=after, limit=limit)
         return ListedApplications(
-            applications=[ApplicationDescription(**_described(one)) for one in page.applications],
-            next=page.next,
+            applications=[application_answer(one) for one in page.applications], next=page.next
         )
 
     return await run_sync(found)
@@ -257,12 +191,12 @@ async def register(
     request: Request, namespace: str, application: str, *, private: bool = True
 ) -> ApplicationDetails:
     """Register an application with its first description; only its namespace sees it unless it is said."""
-    text = _text(await read_body(request, MAX_YAML_BYTES))
+    text = await _description(request)
 
     def done() -> ApplicationDetails:
-        with reading_unit(request) as (_uow, actor):
-            pass
-        register_application(services_of(request), actor, namespace, application, text, private=private)
+        register_application(
+            services_of(request), _caller(request), namespace, application, text, private=private
+        )
         return _details(request, namespace, application)
 
     return await run_sync(done)
@@ -275,12 +209,12 @@ async def change(
     replaces: Annotated[int | None, Query(ge=1, le=2**31, description="Only if this is the newest.")] = None,
 ) -> ApplicationDetails:
     """Describe an application anew."""
-    text = _text(await read_body(request, MAX_YAML_BYTES))
+    text = await _description(request)
 
     def done() -> ApplicationDetails:
-        with reading_unit(request) as (_uow, actor):
-            pass
-        change_application(services_of(request), actor, namespace, application, text, replaces=replaces)
+        change_application(
+            services_of(request), _caller(request), namespace, application, text, replaces=replaces
+        )
         return _details(request, namespace, application)
 
     return await run_sync(done)
@@ -293,7 +227,7 @@ async def delete(request: Request, namespace: str, application: str) -> Applicat
         with writing_unit(request) as (uow, actor):
             found = changeable_application(uow, actor, namespace, application)
             delete_application(uow, actor, found)
-        return ApplicationDescription(**_described(found))
+        return application_answer(found)
 
     return await run_sync(done)
 
@@ -307,7 +241,7 @@ async def show(
         with writing_unit(request) as (uow, actor):
             found = changeable_application(uow, actor, namespace, application)
             changed = publish_application(services_of(request), uow, actor, found, private=wanted.private)
-        return ApplicationDescription(**_described(changed))
+        return application_answer(changed)
 
     return await run_sync(done)
 
@@ -360,12 +294,11 @@ async def assessments(
     def found() -> ListedAssessments:
         with reading_unit(request) as (uow, actor):
             one = readable_application(uow, actor, namespace, application)
-            kept = shown_assessments(uow, one, before=before, limit=limit)
-        more = len(kept) == limit and kept[-1][0].number > 1
+            page = shown_assessments(uow, one, before=before, limit=limit)
         return ListedAssessments(
             application=one.full_name,
-            assessments=[_entry(each, shown=shown) for each, shown in kept],
-            next=kept[-1][0].number if more else None,
+            assessments=[assessment_entry(each, shown=shown) for each, shown in page.assessments],
+            next=page.next,
         )
 
     return await run_sync(found)
@@ -432,51 +365,26 @@ def _details(request: Request, namespace: str, name: str) -> ApplicationDetails:
     with reading_unit(request) as (uow, actor):
         found = readable_application(uow, actor, namespace, name)
         used = models_used(uow, found)
-        listed_versions = versions_of(uow, found)
-        newest = shown_assessments(uow, found, limit=1)
-    kept = newest[0][0] if newest and newest[0][1] else None
-    known = {} if kept is None else kept.basis.get("models", {})
-    return ApplicationDetails(
-        **_described(found),
-        models=[
-            UsedModel(name=model, on_this_hub=repo is not None, known=known.get(model))
-            for model, repo in used.items()
-        ],
-        versions=[
-            DescribedVersion(version=one.version, digest=one.digest, at=iso(one.at))
-            for one in listed_versions
-        ],
-        assessment=None if kept is None else kept.number,
-    )
-
-
-def _described(found: Application) -> dict[str, Any]:
-    return {
-        "application": found.full_name,
-        "private": found.private,
-        "version": found.version,
-        "created": iso(found.created_at),
-        "updated": iso(found.updated_at),
-    }
-
-
-def _entry(kept: KeptAssessment, *, shown: bool) -> AssessmentEntry:
-    return AssessmentEntry(
-        number=kept.number,
-        version=kept.version,
-        at=iso(kept.at),
-        pack_digest=kept.pack_digest,
-        digest=kept.digest,
-        shown=shown,
-        moved=dict(kept.moved) if shown and kept.moved else None,
+        seen = visible_among(uow, actor, {repo for repo in used.values() if repo is not None})
+        versions = versions_of(uow, found)
+        kept = newest_shown(uow, found)
+    return details_answer(
+        found,
+        {model: repo in seen for model, repo in used.items()},
+        {} if kept is None else kept.basis.get("models", {}),
+        versions,
+        None if kept is None else kept.number,
     )
 
 
 def _answer(found: Assessment, language: str, form: str) -> Response:
     wording = wording_in(_spoken(language), found.pack)
     if form == "markdown":
-        text = "\n".join(assessment_report(found, wording)) + "\n"
+        text = assessment_markdown(found, wording)
         return Response(text, media_type="text/markdown; charset=utf-8")
+    if form == "text":
+        text = "\n".join(assessment_report(found, wording)) + "\n"
+        return Response(text, media_type="text/plain; charset=utf-8")
     document = json.dumps(assessment_document(found, wording), ensure_ascii=False)
     return Response(document.encode(), media_type="application/json")
 
@@ -487,7 +395,14 @@ def _spoken(language: str) -> str:
     return language
 
 
-def _text(body: bytes) -> str:
+def _caller(request: Request) -> Actor:
+    with reading_unit(request) as (_uow, actor):
+        return actor
+
+
+async def _description(request: Request) -> str:
+    """The description in the body. Raises TooLarge, and BadRequest where it is no text."""
+    body = await read_body(request, MAX_YAML_BYTES)
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:

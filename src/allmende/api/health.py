@@ -5,7 +5,6 @@
 not be read off sums. A token of the hub's administrator, of any role, gets those as well.
 """
 
-import hashlib
 import time
 from collections.abc import Iterable, Mapping
 
@@ -14,23 +13,19 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from allmende import __version__
-from allmende.errors import AllmendeError
-from allmende.flows import Services, log_status
+from allmende.flows import READY, Services, log_status, readiness
 from allmende.http import reading, reading_unit, services_of
-from allmende.ids import Sha256
 from allmende.storage import (
     UnitOfWork,
     damaged_contents,
     hub_figures,
     outbox_events,
-    pending_migrations,
     stored_contents,
     uploaded_xorb_figures,
 )
 
 __all__ = ["routes"]
 
-_EMPTY = Sha256(hashlib.sha256().hexdigest())
 _TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 _started_at = time.time()
 
@@ -54,30 +49,11 @@ async def healthz(_request: Request) -> Response:
 def readyz(request: Request) -> Response:
     """Whether the hub can do its work: database, schema, a store that takes bytes; 503 where it cannot."""
     services = services_of(request)
-    checks = {"database": _check_database(services), "store": _check_store(services)}
-    ready = all(result == "ok" for result in checks.values())
+    checks = readiness(services)
+    ready = all(result == READY for result in checks.values())
     return JSONResponse(
         {"ready": ready, "checks": checks}, 200 if ready else 503, headers={"Cache-Control": "no-store"}
     )
-
-
-def _check_database(services: Services) -> str:
-    try:
-        pending = pending_migrations(services.database)
-    except AllmendeError as error:
-        return error.code
-    return "migrations_pending" if pending else "ok"
-
-
-def _check_store(services: Services) -> str:
-    """Begins to write a content and gives it up: the store has a place and takes files."""
-    try:
-        services.contents.open_write(_EMPTY, 0).discard()
-    except AllmendeError as error:
-        return error.code
-    except OSError:
-        return "not_writable"
-    return "ok"
 
 
 def metrics(request: Request) -> Response:

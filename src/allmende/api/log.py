@@ -87,6 +87,8 @@ class KeysDescription(BaseModel):
     statement: list[KeyDescription]
     witness: KeyDescription
     entries: list[int] = Field(description="Of the kind `key`, oldest first.")
+    root: str | None = Field(description="The root key that lies offline; null: this hub has none.")
+    key_set: int | None = Field(description="The number of the newest set that it signed: `/log/keys/N`.")
 
 
 def add_log_routes(app: FastAPI) -> None:
@@ -147,6 +149,7 @@ def _log(request: Request) -> LogDescription:
 def _keys(request: Request) -> KeysDescription:
     services = services_of(request)
     keyring = services.log.keys.read()
+    newest = services.log.key_sets.newest()
     with services.database.read() as uow:
         entries = key_entries(uow)
     return KeysDescription(
@@ -155,6 +158,8 @@ def _keys(request: Request) -> KeysDescription:
         statement=[_key(key) for key in keyring.statement],
         witness=_key(keyring.witness),
         entries=entries,
+        root=None if newest is None else newest.keys.root.text,
+        key_set=None if newest is None else newest.keys.number,
     )
 
 

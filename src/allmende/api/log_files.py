@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from allmende.errors import NotFound
 from allmende.flows import policy_text, shown_entry
 from allmende.http import reading, services_of
 from allmende.log import EntryNotFound, LogUnsigned, read_entry
@@ -23,6 +24,13 @@ _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _BRIEFLY = {"Cache-Control": "public, max-age=1"}
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _MAX_DIGITS = 15
+_MAX_SET_DIGITS = 9
+
+
+class KeySetMissing(NotFound):
+    """There is no such set of keys that a root has signed."""
+
+    code = "key_set_missing"
 
 
 def routes() -> list[Route]:
@@ -30,6 +38,8 @@ def routes() -> list[Route]:
     return [
         Route("/log/checkpoint", reading(checkpoint), methods=["GET"]),
         Route("/log/vkey", reading(verifier_keys), methods=["GET"]),
+        Route("/log/keys", reading(key_set), methods=["GET"]),
+        Route("/log/keys/{number:segment}", reading(former_key_set), methods=["GET"]),
         Route("/log/policy", reading(policy), methods=["GET"]),
         Route("/log/tile/{path:tail}", reading(tile), methods=["GET"]),
         Route("/log/statement/{number:segment}", reading(statement), methods=["GET"]),
@@ -49,6 +59,24 @@ def verifier_keys(request: Request) -> Response:
     """The verifier keys of the log, one a line: the current one first, then those that signed before."""
     keys = services_of(request).log.log_keys
     return PlainTextResponse("".join(f"{key}\n" for key in keys), headers=_BRIEFLY)
+
+
+def key_set(request: Request) -> Response:
+    """The newest set of the hub's keys that its root signed; 404 for a hub without a root."""
+    newest = services_of(request).log.key_sets.newest()
+    if newest is None:
+        raise KeySetMissing("This hub has no root key: nobody but itself vouches for its keys.")
+    return Response(bytes(newest.note), media_type=_TEXT, headers=_BRIEFLY)
+
+
+def former_key_set(request: Request) -> Response:
+    """A set of the hub's keys by its number, from 1 on."""
+    text: str = request.path_params["number"]
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _MAX_SET_DIGITS and text[0] != "0"
+    found = services_of(request).log.key_sets.numbered(int(text)) if is_number else None
+    if found is None:
+        raise KeySetMissing("This hub has no set of keys with this number.")
+    return Response(bytes(found.note), media_type=_TEXT, headers=_BRIEFLY)
 
 
 def policy(request: Request) -> Response:

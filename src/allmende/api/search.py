@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from allmende.clock import iso
 from allmende.http import API_TYPES, reading_unit
 from allmende.ids import RepoType
+from allmende.record import LicenceClass
 from allmende.search import FACETS, MAX_PAGES, SearchOrder, SearchQuery, find_repos
 
 __all__ = ["add_search_routes"]
@@ -61,6 +62,10 @@ class Searched(BaseModel):
     task: str | None = None
     library: str | None = None
     licence: str | None = None
+    licence_class: LicenceClass | None = None
+    open: Literal["free", "not_free", "disputed"] | None = Field(
+        default=None, description="Whether the licence is open-source by its text (AI Act, Art. 53(2))."
+    )
     language: str | None = None
     base: str | None = Field(
         default=None, description="A repo from whose weights others were measured to come."

@@ -2,12 +2,12 @@
 
 from allmende.applications.assessments import (
     KeptAssessment,
+    ListedAssessment,
     add_assessment,
     find_assessment,
     is_law_new,
     list_assessments,
     newest_assessment,
-    repos_in_assessments,
 )
 from allmende.applications.errors import (
     ApplicationChanged,
@@ -15,6 +15,8 @@ from allmende.applications.errors import (
     ApplicationNotFound,
     AssessmentWithheld,
     NamespaceClosed,
+    TooManyApplications,
+    TooManyVersions,
 )
 from allmende.applications.register import (
     Application,
@@ -48,7 +50,10 @@ __all__ = [
     "ApplicationVersion",
     "AssessmentWithheld",
     "KeptAssessment",
+    "ListedAssessment",
     "NamespaceClosed",
+    "TooManyApplications",
+    "TooManyVersions",
     "add_assessment",
     "add_description",
     "application_event",
@@ -67,7 +72,6 @@ __all__ = [
     "newest_assessment",
     "next_application_id",
     "readable_application",
-    "repos_in_assessments",
     "set_private",
     "versions_of",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, Select, delete, func, select
 
 from allmende.applications.register import Application
 from allmende.applications.tables import application, application_assessment
@@ -21,12 +21,12 @@ from allmende.storage import UnitOfWork
 
 __all__ = [
     "KeptAssessment",
+    "ListedAssessment",
     "add_assessment",
     "find_assessment",
     "is_law_new",
     "list_assessments",
     "newest_assessment",
-    "repos_in_assessments",
 ]
 
 _MAX_KEPT = 200
@@ -34,11 +34,11 @@ _MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAssessment:
-    """One assessment: its JSON in English, and the description with the hub's facts that it was made of.
+class ListedAssessment:
+    """One assessment as lists need it.
 
-    `basis` is what the hub knew of each model then, by the model's name; `moved` what is different from the
-    assessment before, empty for the first; `repos` are those whose facts are in it.
+    `digest` is that of its JSON; `basis` what the hub knew of each model then, by the model's name; `moved`
+    what is different from the assessment before, empty for the first; `repos` those whose facts are in it.
     """
 
     number: int
@@ -46,11 +46,17 @@ class KeptAssessment:
     pack_digest: str
     at: datetime
     digest: Sha256
-    document: bytes
-    inputs: bytes
     basis: Mapping[str, Any]
     moved: Mapping[str, Any]
     repos: frozenset[RepoId]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAssessment(ListedAssessment):
+    """The whole of it: its JSON in English, and the description with the hub's facts that it was made of."""
+
+    document: bytes
+    inputs: bytes
 
     @property
     def json(self) -> dict[str, Any]:
@@ -82,11 +88,11 @@ def add_assessment(
         pack_digest,
         uow.now,
         Sha256(hashlib.sha256(document).hexdigest()),
-        document,
-        inputs,
         dict(basis),
         dict(moved),
         frozenset(repos),
+        document,
+        inputs,
     )
     uow.execute(
         application_assessment.insert().values(
@@ -113,37 +119,28 @@ def add_assessment(
 
 
 def newest_assessment(uow: UnitOfWork, found: Application) -> KeptAssessment | None:
-    """The newest; None where there is none yet."""
-    listed = list_assessments(uow, found, limit=1)
-    return listed[0] if listed else None
+    """The newest; None where there is none yet. Raises Damaged."""
+    query = _of(found).order_by(application_assessment.c.number.desc()).limit(1)
+    row = uow.one_or_none(query)
+    return None if row is None else _kept(row)
 
 
 def find_assessment(uow: UnitOfWork, found: Application, number: int) -> KeptAssessment | None:
-    """The assessment of that number; None where there is none, or none any more."""
-    listed = list_assessments(uow, found, before=number + 1, limit=1)
-    return listed[0] if listed and listed[0].number == number else None
+    """The assessment of that number; None where there is none, or none any more. Raises Damaged."""
+    row = uow.one_or_none(_of(found).where(application_assessment.c.number == number))
+    return None if row is None else _kept(row)
 
 
 def list_assessments(
     uow: UnitOfWork, found: Application, *, before: int | None = None, limit: int = 20
-) -> list[KeptAssessment]:
-    """The assessments, the newest first, with `before` those of lower numbers. Raises Damaged."""
-    query = select(application_assessment).where(application_assessment.c.application_id == found.id)
-    if before is not None:
-        query = query.where(application_assessment.c.number < before)
-    rows = uow.all(query.order_by(application_assessment.c.number.desc()).limit(limit))
-    return [_kept(row) for row in rows]
-
-
-def repos_in_assessments(
-    uow: UnitOfWork, found: Application, numbers: Iterable[int]
-) -> dict[int, frozenset[RepoId]]:
-    """The repos whose facts are in each of these assessments; those that are not kept are absent."""
+) -> list[ListedAssessment]:
+    """The assessments, the newest first, with `before` those of lower numbers, without their texts."""
     of = application_assessment.c
-    query = select(of.number, of.repos).where(
-        of.application_id == found.id, of.number.in_(sorted(set(numbers)))
-    )
-    return {row.number: frozenset(RepoId(one) for one in row.repos) for row in uow.all(query)}
+    columns = (of.number, of.version, of.pack_digest, of.at, of.digest, of.basis, of.moved, of.repos)
+    query = select(*columns).where(of.application_id == found.id)
+    if before is not None:
+        query = query.where(of.number < before)
+    return [ListedAssessment(*_listed(row)) for row in uow.all(query.order_by(of.number.desc()).limit(limit))]
 
 
 def is_law_new(uow: UnitOfWork, pack_digest: str) -> bool:
@@ -161,17 +158,26 @@ def _kept(row: Row[Any]) -> KeptAssessment:
     document = _inflated(row.document)
     if hashlib.sha256(document).hexdigest() != row.digest:
         raise Damaged(f"Assessment {row.number} is not what was stored.")
-    return KeptAssessment(
-        number=row.number,
-        version=row.version,
-        pack_digest=row.pack_digest,
-        at=row.at,
-        digest=Sha256(row.digest),
-        document=document,
-        inputs=_inflated(row.inputs),
-        basis=row.basis,
-        moved=row.moved,
-        repos=frozenset(RepoId(one) for one in row.repos),
+    return KeptAssessment(*_listed(row), document, _inflated(row.inputs))
+
+
+def _of(found: Application) -> Select[Any]:
+    return select(application_assessment).where(application_assessment.c.application_id == found.id)
+
+
+def _listed(
+    row: Row[Any],
+) -> tuple[int, int, str, datetime, Sha256, Mapping[str, Any], Mapping[str, Any], frozenset[RepoId]]:
+    """The fields of a ListedAssessment, in their order."""
+    return (
+        row.number,
+        row.version,
+        row.pack_digest,
+        row.at,
+        Sha256(row.digest),
+        row.basis,
+        row.moved,
+        frozenset(RepoId(one) for one in row.repos),
     )
 
 

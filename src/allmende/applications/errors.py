@@ -8,6 +8,8 @@ __all__ = [
     "ApplicationNotFound",
     "AssessmentWithheld",
     "NamespaceClosed",
+    "TooManyApplications",
+    "TooManyVersions",
 ]
 
 
@@ -42,3 +44,27 @@ class NamespaceClosed(Forbidden):
     """Nothing may be registered in that namespace by this caller, or there is no such namespace."""
 
     code = "namespace_closed"
+
+
+class TooManyApplications(Conflict):
+    """The namespace has as many applications as the hub keeps of one."""
+
+    code = "too_many_applications"
+
+    def __init__(self, namespace: str, most: int) -> None:
+        super().__init__(
+            f"The namespace {namespace} has {most} applications, and this hub keeps no more of one.",
+            hint="Delete one that is not needed, or ask the operator to raise max_applications.",
+        )
+
+
+class TooManyVersions(Conflict):
+    """The description has as many versions as the hub keeps of one."""
+
+    code = "too_many_versions"
+
+    def __init__(self, application: str, most: int) -> None:
+        super().__init__(
+            f"{application} was described {most} times, and this hub keeps no more versions of one.",
+            hint="Register it under another name, or ask the operator to raise max_application_versions.",
+        )

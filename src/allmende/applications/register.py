@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NewType
 
-from sqlalchemy import Row, and_, delete, false, or_, select, update
+from sqlalchemy import Row, and_, delete, false, func, or_, select, update
 
 from allmende.applications.errors import (
     ApplicationChanged,
     ApplicationExists,
     ApplicationNotFound,
     NamespaceClosed,
+    TooManyApplications,
+    TooManyVersions,
 )
 from allmende.applications.tables import application, application_model, application_version
 from allmende.ids import AccountId, RepoId, Sha256
@@ -100,11 +102,12 @@ class ApplicationPage:
 
 
 def create_application(
-    uow: UnitOfWork, actor: Actor, namespace: str, name: str, *, private: bool
+    uow: UnitOfWork, actor: Actor, namespace: str, name: str, *, private: bool, most: int
 ) -> Application:
     """A new application without a description, which the same transaction has to add.
 
-    Raises SignInRequired, AccessDenied, NamespaceClosed, NameInvalid, ApplicationExists.
+    A namespace has at most `most`. Raises SignInRequired, AccessDenied, NamespaceClosed, NameInvalid,
+    ApplicationExists, TooManyApplications.
     """
     owner = check_may_register(uow, actor, namespace, name)
     taken = select(application.c.id).where(
@@ -114,6 +117,9 @@ def create_application(
         raise ApplicationExists(
             f"There is an application {owner.name}/{name} already.", hint="Change that one, or choose a name."
         )
+    count = select(func.count()).select_from(application).where(application.c.namespace_id == owner.id)
+    if uow.execute(count).scalar_one() >= most:
+        raise TooManyApplications(owner.name, most)
     inserted = uow.execute(
         application.insert().values(
             namespace_id=owner.id,
@@ -222,13 +228,17 @@ def add_description(
     description: str,
     models: Mapping[str, RepoId | None],
     *,
+    most: int,
     replaces: int | None = None,
 ) -> ApplicationVersion:
     """A new version of the description, with the models it names and their repos.
 
-    Raises ApplicationChanged where `replaces` is not the version that is the newest.
+    Raises ApplicationChanged where `replaces` is not the version that is the newest, and TooManyVersions
+    where there are `most` of them.
     """
     version = found.version + 1
+    if version > most:
+        raise TooManyVersions(found.full_name, most)
     changed = uow.execute(
         update(application)
         .where(application.c.id == found.id, application.c.version == found.version)

@@ -20,9 +20,11 @@ __all__ = [
     "create_user",
     "list_orgs",
     "list_users",
+    "lock_user",
     "remove_membership",
     "set_membership",
     "set_user_password",
+    "unlock_user",
 ]
 
 _Role = Literal["read", "write", "admin"]
@@ -78,6 +80,46 @@ def _asked_password() -> str:
     return first
 
 
+def lock_user(
+    name: Annotated[str, Parameter(help="The user's name.")],
+    /,
+    *,
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let nobody act as a user, by password or token, until `unlock`; what is theirs stays."""
+    from allmende.registry import lock_account
+
+    with opened(place) as services, services.database.write() as uow:
+        owner = _required(uow, name, "user")
+        lock_account(uow, owner)
+        locked = _required(uow, name, "user")
+    if as_json:
+        say_json("allmende.admin-user/1", _user(locked))
+    else:
+        say(f"locked {locked.name}; their browsers are signed out")
+
+
+def unlock_user(
+    name: Annotated[str, Parameter(help="The user's name.")],
+    /,
+    *,
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a user act again, with the tokens they had."""
+    from allmende.registry import unlock_account
+
+    with opened(place) as services, services.database.write() as uow:
+        owner = _required(uow, name, "user")
+        unlock_account(uow, owner)
+        unlocked = _required(uow, name, "user")
+    if as_json:
+        say_json("allmende.admin-user/1", _user(unlocked))
+    else:
+        say(f"unlocked {unlocked.name}")
+
+
 def list_users(*, place: HubPlace | None = None, as_json: AsJson = False) -> None:
     """List the users."""
     from allmende.registry import list_accounts
@@ -87,8 +129,11 @@ def list_users(*, place: HubPlace | None = None, as_json: AsJson = False) -> Non
     if as_json:
         say_json("allmende.admin-users/1", {"users": [_user(user) for user in users]})
         return
-    rows = [(user.name, user.fullname, "yes" if user.is_admin else "") for user in users]
-    say_table(("NAME", "FULL NAME", "ADMINISTERS"), rows)
+    rows = [
+        (user.name, user.fullname, "yes" if user.is_admin else "", "yes" if user.locked_at else "")
+        for user in users
+    ]
+    say_table(("NAME", "FULL NAME", "ADMINISTERS", "LOCKED"), rows)
 
 
 def create_org(
@@ -190,6 +235,7 @@ def _user(account: "Account") -> dict[str, Any]:
         "email": account.email,
         "admin": account.is_admin,
         "created_at": iso(account.created_at),
+        "locked_at": None if account.locked_at is None else iso(account.locked_at),
     }
 
 

@@ -13,7 +13,7 @@ from allmende.ids import JobId
 if TYPE_CHECKING:
     from allmende.jobs import Job
 
-__all__ = ["list_of_jobs", "retry"]
+__all__ = ["cancel", "list_of_jobs", "retry"]
 
 _ERROR_CHARACTERS = 100
 
@@ -67,6 +67,22 @@ def retry(
         say_json("allmende.admin-jobs-retried/1", {"jobs": count})
     else:
         say(f"{count} jobs will run again")
+
+
+def cancel(
+    job: Annotated[int, Parameter(help="The number of a job that waits or has failed.")],
+    /,
+    *,
+    place: HubPlace | None = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a job that waits or has failed out of the queue: what it would have done is not done."""
+    with opened(place) as services:
+        services.queue.cancel(JobId(job))
+    if as_json:
+        say_json("allmende.admin-job-cancelled/1", {"job": job})
+    else:
+        say(f"job {job} is out of the queue")
 
 
 def _remark(job: "Job") -> str:

@@ -131,10 +131,10 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Name a log that this hub shall witness, or with --url a witness that it asks for cosignatures."""
-    from allmende.log import add_peer
+    from allmende.flows import name_peer
 
     with opened(place) as services, services.database.write() as uow:
-        peer = add_peer(uow, key, url)
+        peer = name_peer(services, uow, key, url)
     if as_json:
         say_json("allmende.admin-log-peer/1", _peer(peer))
     else:
@@ -162,10 +162,10 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Name a log or a witness no more."""
-    from allmende.log import remove_peer
+    from allmende.flows import forget_peer
 
     with opened(place) as services, services.database.write() as uow:
-        remove_peer(uow, key)
+        forget_peer(services, uow, key)
     if as_json:
         say_json("allmende.admin-log-peer-removed/1", {"removed": key})
     else:

@@ -13,6 +13,7 @@ from allmende.cli import (
     admin_log,
     admin_pack,
     admin_repos,
+    admin_root,
     admin_scan,
     admin_tokens,
     admin_upkeep,
@@ -120,6 +121,7 @@ def _admin() -> App:
     jobs = App(help="Work that is put off.")
     jobs.default(admin_jobs.list_of_jobs)
     jobs.command(admin_jobs.retry, name="retry")
+    jobs.command(admin_jobs.cancel, name="cancel")
     admin.command(jobs, name="jobs")
     verdicts = App(help="Verdicts of the scan that were lifted.")
     verdicts.command(admin_scan.override, name="override")
@@ -143,6 +145,8 @@ def _add_accounts(admin: App) -> None:
     user.command(admin_accounts.create_user, name="create")
     user.command(admin_accounts.set_user_password, name="password")
     user.command(admin_accounts.list_users, name="list")
+    user.command(admin_accounts.lock_user, name="lock")
+    user.command(admin_accounts.unlock_user, name="unlock")
     user.command(admin_erase.erase_user, name="erase")
     admin.command(user, name="user")
     org = App(help="Organisations.")
@@ -175,6 +179,11 @@ def _keys() -> App:
     keys.command(admin_keys.rotate, name="rotate")
     keys.command(admin_keys.drop_old, name="drop-old")
     keys.command(admin_keys.export, name="export")
+    keys.command(admin_keys.publish, name="publish")
+    root = App(help="The key that lies offline and vouches for the hub's keys; no hub is needed for it.")
+    root.command(admin_root.new, name="new")
+    root.command(admin_root.sign, name="sign")
+    keys.command(root, name="root")
     return keys
 
 

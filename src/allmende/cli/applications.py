@@ -104,7 +104,7 @@ def show(
     as_json: AsJson = False,
 ) -> int:
     """Say what follows for an application, as it was assessed last."""
-    form = "json" if as_json else "markdown"
+    form = "json" if as_json else "text"
     path = f"{_path(name)}/assessment?format={form}&lang={quote(lang, safe='')}"
     with _hub(endpoint, token) as hub, hub.open("GET", path) as answer:
         text = answer.read(_MAX_PACK_BYTES).decode()

@@ -96,9 +96,15 @@ def make_ready(settings: "Settings", *, serving: bool = False) -> None:
     """Make folder, key and stores if they are missing, and bring the schema up to date. The lock is held.
 
     With `serving` it is the start of a server: whether the folder is a restored copy is looked at too, and
-    whether the rules of the scan are new to it.
+    whether the rules of the scan are new to it, and its peers are made those of the settings.
     """
-    from allmende.flows import notice_new_law, notice_new_lineage, notice_new_rules, open_services
+    from allmende.flows import (
+        apply_peer_settings,
+        notice_new_law,
+        notice_new_lineage,
+        notice_new_rules,
+        open_services,
+    )
     from allmende.storage import migrate, settle_epoch
 
     services = open_services(settings)
@@ -109,6 +115,7 @@ def make_ready(settings: "Settings", *, serving: bool = False) -> None:
             notice_new_rules(services)
             notice_new_lineage(services)
             notice_new_law(services)
+            apply_peer_settings(services)
     finally:
         services.close()
 

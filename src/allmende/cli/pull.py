@@ -34,6 +34,10 @@ def pull(
     proof: Annotated[
         bool, Parameter(negative="--no-proof", help="Fetch the proof of the revision, for `allmende verify`.")
     ] = True,
+    witness: Annotated[
+        list[str] | None,
+        Parameter(help="A witness to ask at the first contact: 'KEY URL'; may be repeated."),
+    ] = None,
     jobs: Annotated[int, Parameter(help="Files at a time.")] = 4,
     as_json: AsJson = False,
 ) -> None:
@@ -55,10 +59,12 @@ def pull(
         known_token,
         links_folder,
         list_snapshot,
+        named_witnesses,
         wanted_files,
     )
     from allmende.client import pull as fetch
 
+    asked = None if witness is None else named_witnesses(witness)
     name, _, revision = repo.partition("@")
     with Connection(endpoint or known_endpoint(), token or known_token(), connections=max(1, jobs)) as hub:
         snapshot = list_snapshot(hub, RemoteRepo(repo_type, name), revision or "main")
@@ -69,7 +75,7 @@ def pull(
             pulled = fetch(
                 hub, snapshot, files, place, local, progress.add, verify_present=verify_present, jobs=jobs
             )
-        kept = keep_checked_proof(hub, snapshot, place.folder) if proof else None
+        kept = keep_checked_proof(hub, snapshot, place.folder, asked) if proof else None
     savings = pulled.savings
     if as_json:
         say_json(

@@ -1,10 +1,11 @@
 """The proof that `allmende pull` leaves beside what it fetched, checked by what is known of the hub."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from allmende.cli.first_contact import tell_first_contact
 from allmende.cli.output import note
-from allmende.client import Connection, Snapshot, fetch_proof, keep_proof, meet
+from allmende.client import Connection, NamedWitness, Snapshot, fetch_proof, keep_proof, meet
 from allmende.errors import NotFound, Unavailable, Untrusted
 from allmende.proof import judge_bundle
 
@@ -17,13 +18,15 @@ class ProofRefused(Untrusted):
     code = "proof_refused"
 
 
-def keep_checked_proof(hub: Connection, snapshot: Snapshot, folder: Path) -> Path | None:
+def keep_checked_proof(
+    hub: Connection, snapshot: Snapshot, folder: Path, witnesses: Sequence[NamedWitness] | None = None
+) -> Path | None:
     """Fetch, check and keep the proof; None, and a word about it, where the hub has none.
 
-    Raises HubKeyChanged, and ProofRefused: then none is kept, and the files should not be used.
+    Raises HubKeyChanged, LogForked, and ProofRefused: then none is kept, and the files should not be used.
     """
     try:
-        known = meet(hub)
+        known = meet(hub, witnesses)
     except OSError as error:
         note(f"No proof was fetched: the key of this hub cannot be kept on this machine ({error}).")
         return None

@@ -1,15 +1,17 @@
 """What `allmende verify` finds out: on a folder, on a snapshot in the cache, on a repo of a hub."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from allmende.cli.root_trust import RootTrust
 from allmende.client import (
     BytesDiffer,
     Connection,
     KnownPolicy,
     LocalModel,
+    NamedWitness,
     RemoteFile,
     RemoteRepo,
     cached_snapshot,
@@ -114,6 +116,7 @@ def verify_local(
     policy: bytes | None,
     connection: Callable[[], Connection] | None,
     *,
+    root: RootTrust | None = None,
     partial: bool,
     jobs: int,
     told: Callable[[int], None] | None = None,
@@ -129,7 +132,10 @@ def verify_local(
     if data is None:
         return Verification(unknown(f"There is no proof for {model.folder}.", _NO_PROOF_HINT), model.folder)
     known = None
-    if policy is None and (known := _policy_for(data)) is not None:
+    if root is not None:
+        origin = _hub_of(data)
+        policy = policy if origin is None else root.policy(origin, policy)
+    elif policy is None and (known := _policy_for(data)) is not None:
         policy = known.data
     verdict = judge_bundle(data, policy)
     if verdict.checked is not None:
@@ -143,18 +149,27 @@ def verify_local(
 
 
 def verify_remote(
-    hub: Connection, repo: RemoteRepo, revision: str, policy: bytes | None, *, jobs: int = 0
+    hub: Connection,
+    repo: RemoteRepo,
+    revision: str,
+    policy: bytes | None,
+    *,
+    root: RootTrust | None = None,
+    witnesses: Sequence[NamedWitness] | None = None,
+    jobs: int = 0,
 ) -> Verification:
     """The verdict on what a hub lists and proves.
 
     Small files, which git itself keeps and names, are read; of large ones the hashes are compared.
     """
-    known = None if policy is not None else meet(hub)
+    known = None if policy is not None or root is not None else meet(hub, witnesses)
     snapshot = list_snapshot(hub, repo, revision)
     try:
         data = fetch_proof(hub, repo, snapshot.commit)
     except NotFound as error:
         return Verification(unknown(f"The hub has no proof of {repo.name}: {error.message}", error.hint))
+    if root is not None and (origin := _hub_of(data)) is not None:
+        policy = root.policy(origin, policy)
     verdict = judge_bundle(data, policy if known is None else known.data)
     if verdict.checked is None:
         return Verification(verdict, known=known)
@@ -227,23 +242,33 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() == ".zip" and path.is_file()
 
 
-def verify_archive(path: Path, policy: bytes | None) -> tuple[EvidenceVerdict, KnownPolicy | None]:
+def verify_archive(
+    path: Path, policy: bytes | None, root: RootTrust | None = None
+) -> tuple[EvidenceVerdict, KnownPolicy | None]:
     """The verdict on an archive of evidence, and the user's policy for its hub if that was used."""
     with path.open("rb") as archive:
         known = None
-        if policy is None and (hub := evidence_hub(archive)) is not None:
+        if root is not None:
+            hub = evidence_hub(archive)
+            policy = policy if hub is None else root.policy(hub, policy)
+        elif policy is None and (hub := evidence_hub(archive)) is not None:
             known = known_policy(hub)
         archive.seek(0)
         return judge_evidence(archive, known.data if known is not None else policy), known
 
 
-def _policy_for(data: bytes) -> KnownPolicy | None:
-    """The user's policy for the hub that a bundle names; a broken bundle has none."""
+def _hub_of(data: bytes) -> str | None:
+    """The hub that a bundle names; a broken bundle names none, and is refused whatever the policy."""
     try:
-        hub = read_proof_bundle(data).hub
+        return read_proof_bundle(data).hub
     except AllmendeError:
         return None
-    return known_policy(hub)
+
+
+def _policy_for(data: bytes) -> KnownPolicy | None:
+    """The user's policy for the hub that a bundle names."""
+    hub = _hub_of(data)
+    return None if hub is None else known_policy(hub)
 
 
 def _listed(listed: Mapping[str, RemoteFile], proven: tuple[BundleFile, ...]) -> Mapping[str, FolderFile]:

@@ -10,7 +10,9 @@ from cyclopts import Parameter
 from allmende.cli.output import AsJson, note, printable, say, say_json
 
 if TYPE_CHECKING:
+    from allmende.cli.root_trust import RootTrust
     from allmende.cli.verification import Verification
+    from allmende.proof import TrustPolicy
 
 __all__ = ["verify"]
 
@@ -26,6 +28,17 @@ def verify(
     *,
     offline: Annotated[bool, Parameter(help="Use no network; a repo is looked for in the cache.")] = False,
     policy: Annotated[Path | None, Parameter(help="Whom to believe (C2SP tlog-policy).")] = None,
+    root: Annotated[
+        str | None,
+        Parameter(help="Believe only keys in a set that this root key, or the one in this file, signed."),
+    ] = None,
+    keys: Annotated[
+        Path | None, Parameter(help="The set of keys, for --root; else what is known, or what the hub shows.")
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        Parameter(help="A witness to ask at the first contact: 'KEY URL'; may be repeated."),
+    ] = None,
     bundle: Annotated[Path | None, Parameter(help="The proof, where it does not lie with the files.")] = None,
     trust: Annotated[
         Path | None, Parameter(help="A trust policy: a publisher that it trusts has to have signed.")
@@ -46,6 +59,7 @@ def verify(
     """
     from allmende.cli.first_contact import tell_first_contact
     from allmende.cli.progress import ByteProgress
+    from allmende.cli.root_trust import RootTrust
     from allmende.cli.verification import (
         cached_model,
         is_archive,
@@ -59,36 +73,46 @@ def verify(
         find_local,
         known_endpoint,
         known_token,
+        named_witnesses,
         read_bounded,
     )
+    from allmende.errors import BadRequest
     from allmende.merkle import MAX_POLICY_BYTES
     from allmende.proof import (
         EXIT_CODES,
-        MAX_TRUST_POLICY_BYTES,
-        NO_TRUST,
         check_lines,
         detail_lines,
         list_folder,
-        read_trust_policy,
         verdict_lines,
     )
 
-    trusted = NO_TRUST
-    if trust is not None:
-        trusted = read_trust_policy(read_bounded(trust, MAX_TRUST_POLICY_BYTES).decode("utf-8", "replace"))
+    trusted = _publishers(trust)
     believed = None if policy is None else read_bounded(policy, MAX_POLICY_BYTES)
+    asked = None if witness is None else named_witnesses(witness)
 
     def connection() -> Connection:
         return Connection(endpoint or known_endpoint(), token or known_token())
 
+    trusted_root = None if root is None else RootTrust.of(root, keys, None if offline else connection)
+    if root is None and keys is not None:
+        raise BadRequest("A set of keys is believed for its root.", hint="Give --root KEY too.")
+
     if is_archive(Path(what)):
-        return _verify_archive(Path(what), believed, as_json=as_json)
+        return _verify_archive(Path(what), believed, trusted_root, as_json=as_json)
     name, _, revision = what.partition("@")
     revision = revision or "main"
     is_path = Path(what).expanduser().exists() or what.startswith((".", "/", "~"))
     if not is_path and not offline and cache is None and bundle is None:
         with connection() as hub:
-            found = verify_remote(hub, RemoteRepo(repo_type, name), revision, believed, jobs=max(0, jobs))
+            found = verify_remote(
+                hub,
+                RemoteRepo(repo_type, name),
+                revision,
+                believed,
+                root=trusted_root,
+                witnesses=asked,
+                jobs=max(0, jobs),
+            )
     else:
         model = (
             find_local(Path(what).expanduser())
@@ -102,6 +126,7 @@ def verify(
                 bundle,
                 believed,
                 connection if may_ask else None,
+                root=trusted_root,
                 partial=partial,
                 jobs=max(0, jobs),
                 told=progress.add,
@@ -123,17 +148,27 @@ def verify(
     return EXIT_CODES[found.verdict.state]
 
 
+def _publishers(trust: Path | None) -> "TrustPolicy":
+    """Whom the reader lets sign models, by a file; nobody without one."""
+    from allmende.client import read_bounded
+    from allmende.proof import MAX_TRUST_POLICY_BYTES, NO_TRUST, read_trust_policy
+
+    if trust is None:
+        return NO_TRUST
+    return read_trust_policy(read_bounded(trust, MAX_TRUST_POLICY_BYTES).decode("utf-8", "replace"))
+
+
 def _width() -> int:
     """How wide lines of words are: as the terminal, and not wider than one likes to read."""
     return max(40, min(shutil.get_terminal_size((80, 24)).columns, 100))
 
 
-def _verify_archive(path: Path, policy: bytes | None, *, as_json: bool) -> int:
+def _verify_archive(path: Path, policy: bytes | None, root: "RootTrust | None", *, as_json: bool) -> int:
     """The verdict on an archive of evidence."""
     from allmende.cli.verification import verify_archive
     from allmende.proof import EXIT_CODES
 
-    found, known = verify_archive(path, policy)
+    found, known = verify_archive(path, policy, root)
     verdict = found.verdict
     if as_json:
         say_json(

@@ -112,8 +112,12 @@ class _Reader:
     def _past(self, value: Plain, place: str) -> date:
         day = self.shape.day(value, place)
         if day > self._on:
-            self.shape.wrong(place, "day_to_come", f"{day} lies behind today, {self._on}. Which is right?")
+            self._to_come(place, day.isoformat())
         return day
+
+    def _to_come(self, place: str, told: str) -> None:
+        said = f"{told} lies behind today, {self._on}. Which is right?"
+        self.shape.wrong(place, "day_to_come", said, given=f"{told} > {self._on}")
 
     def _fact(self, wanted: WantedFact, value: Plain, head: Additions) -> Found | None:
         place = wanted.name
@@ -136,7 +140,8 @@ class _Reader:
             )
         at = self._past(told["at"], f"{place}.at").isoformat() if "at" in told else head.declared_on
         if at > head.declared_on:
-            self.shape.wrong(f"{place}.at", "day_to_come", f"{at} lies behind the day of declaration.")
+            said = f"{at} lies behind the day of declaration."
+            self.shape.wrong(f"{place}.at", "day_to_come", said, given=f"{at} > {head.declared_on}")
         return Found(
             value=None if "not_applicable" in told else tidy(self._value(wanted, told["value"], place)),
             origin=source,
@@ -181,13 +186,14 @@ class _Reader:
     def _day(self, wanted: WantedFact, value: Plain, place: str) -> str:
         day = self.shape.day(value, place)
         if wanted.name not in _MAY_COME and day > self._on:
-            self.shape.wrong(place, "day_to_come", f"{day} lies behind today, {self._on}. Which is right?")
+            self._to_come(place, day.isoformat())
         return day.isoformat()
 
     def _items(self, value: Plain, place: str) -> list[tuple[str, Plain]]:
         items = list(self.shape.items(value, place))
         if len(items) > _MAX_ITEMS:
-            self.shape.wrong(place, "too_many", f"At most {_MAX_ITEMS} entries are read.")
+            said = f"At most {_MAX_ITEMS} entries are read."
+            self.shape.wrong(place, "too_many", said, given=str(_MAX_ITEMS))
         if isinstance(value, list) and not items:
             self.shape.wrong(
                 place, "empty", "The list is empty. If there are none, say not_applicable and why."
@@ -198,7 +204,8 @@ class _Reader:
         """A text with its line breaks: it may be several paragraphs."""
         if isinstance(value, str) and value.strip() and len(value) <= longest:
             return value.strip()
-        self.shape.wrong(place, "not_a_text", f"A text of 1 to {longest} characters was expected here.")
+        said = f"A text of 1 to {longest} characters was expected here."
+        self.shape.wrong(place, "not_a_text", said, given=str(longest))
         return ""
 
     def _month(self, value: Plain, place: str) -> str:
@@ -206,7 +213,7 @@ class _Reader:
             self.shape.wrong(place, "not_a_month", "Give the month as YYYY-MM.")
             return ""
         if value > self._on.isoformat()[:7]:
-            self.shape.wrong(place, "day_to_come", f"{value} lies behind today, {self._on}. Which is right?")
+            self._to_come(place, value)
         return value
 
     def _choices(self, wanted: WantedFact, value: Plain, place: str) -> list[JsonValue]:
@@ -231,9 +238,8 @@ class _Reader:
             one, other = (_day_text(facts.get(name)) for name in (earlier, later))
             shared = min(len(one), len(other))
             if shared and one[:shared] > other[:shared]:
-                self.shape.wrong(
-                    later, "contradiction", f"{other} lies before {earlier}, {one}. Which is right?"
-                )
+                said = f"{other} lies before {earlier}, {one}. Which is right?"
+                self.shape.wrong(later, "contradiction", said, given=f"{other} < {earlier} {one}")
         for name in facts:
             uses = [
                 one.when
@@ -242,9 +248,11 @@ class _Reader:
                 if name in (*one.facts, *one.any_of)
             ]
             if uses and all(holds(when, facts) is False for when in uses):
-                choices = {f"{choice.fact} is not {choice.word}" for when in uses for choice in when.any_of}
-                because = ", ".join(sorted(choices))
-                self.shape.wrong(name, "contradiction", f"This is told although {because}. Which is right?")
+                choices = sorted({(choice.fact, choice.word) for when in uses for choice in when.any_of})
+                because = ", ".join(f"{fact} is not {word}" for fact, word in choices)
+                said = f"This is told although {because}. Which is right?"
+                given = ", ".join(f"{fact} ≠ {word}" for fact, word in choices)
+                self.shape.wrong(name, "contradiction", said, given=given)
 
 
 def _day_text(found: Found | None) -> str:

@@ -3,7 +3,7 @@
 from allmende.documents.catalogue import Vocabulary
 from allmende.documents.found import Found, FoundFacts, Origin
 from allmende.documents.wording import Words
-from allmende.law import Application, Fact
+from allmende.law import Application, Fact, law_pack, wording_in
 from allmende.proof import JsonValue
 
 __all__ = ["application_facts"]
@@ -49,5 +49,6 @@ def _purposes(fact: Fact | None, spoken: Words) -> Found | None:
     if fact is None or not isinstance(fact.value, tuple) or not fact.value:
         return None
     at = fact.at.isoformat() if fact.at else ""
-    purposes = ", ".join(word.replace("_", " ") for word in fact.value)
+    words = wording_in(spoken.language, law_pack())
+    purposes = ", ".join(words.word(word) for word in fact.value)
     return Found(purposes, fact.source, spoken.say("description"), at, fact.evidence)

@@ -1,40 +1,25 @@
 """What can be wrong with additions, with the catalogue of fields, and with what is asked for."""
 
-from collections.abc import Sequence
-
-from allmende.errors import BadRequest, NotOffered
-from allmende.law import Problem
+from allmende.errors import NotOffered
+from allmende.law import ProblemsFound
 
 __all__ = ["ImpossibleAdditions", "ImpossibleCatalogue", "KindNotOffered", "PdfNotOffered"]
 
 
-class ImpossibleAdditions(BadRequest):
-    """Additions that cannot be used; `problems` says all that is wrong with them, by place."""
+class ImpossibleAdditions(ProblemsFound):
+    """Additions that cannot be used."""
 
     code = "additions_impossible"
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
-        count = len(self.problems)
-        first = self.problems[0]
-        more = f" ({count - 1} more)" if count > 1 else ""
-        super().__init__(
-            f"The additions cannot be used: {first.place}: {first.sentence}{more}",
-            hint="Answer or correct each of these; no document was made.",
-        )
+    said = "The additions cannot be used"
+    what_to_do = "Answer or correct each of these; no document was made."
 
 
-class ImpossibleCatalogue(BadRequest):
-    """A catalogue of fields that does not hold together; `problems` says all that was found."""
+class ImpossibleCatalogue(ProblemsFound):
+    """A catalogue of fields that does not hold together."""
 
     code = "catalogue_impossible"
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
-        super().__init__(
-            "The catalogue of fields does not hold together: "
-            + " ".join(f"{problem.place}: {problem.sentence}" for problem in self.problems[:20])
-        )
+    said = "The catalogue of fields does not hold together"
+    told_at_most = 20
 
 
 class KindNotOffered(NotOffered):

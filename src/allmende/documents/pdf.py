@@ -31,7 +31,7 @@ def as_pdf(document: Document) -> bytes:
     except ImportError as error:
         raise PdfNotOffered(
             "PDF files need typst, which is not installed.",
-            hint="Install allmende[documents], or take --format md or json.",
+            hint="Take it as Markdown or JSON; whoever runs this program can install allmende[documents].",
         ) from error
     shown, replaced = drawable(asdict(present(document)))
     facts = {

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 from allmende.documents.document import Document, FieldGap, FilledFact, FilledField
 from allmende.documents.found import Found
+from allmende.law import visible
 
-__all__ = ["Entry", "Presented", "PresentedField", "PresentedSection", "present", "visible"]
-
-_HIDDEN = frozenset({0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0})
-"""Characters that take no room and are not among the ranges below."""
+__all__ = ["Entry", "Presented", "PresentedField", "PresentedSection", "present"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def present(document: Document) -> Presented:
     return Presented(
         language=document.words.language,
         title=document.title,
-        draft=say("draft", count=count) if document.is_draft else "",
+        draft=say("draft.one" if count == 1 else "draft", count=count) if document.is_draft else "",
         draft_mark=say("draft.mark") if document.is_draft else "",
         about=tuple(visible(line) for line in _about(document)),
         note=document.words.label(document.catalogue.note),
@@ -79,27 +77,6 @@ def present(document: Document) -> Presented:
             if any(one.field.section == id for one in document.fields)
         ),
         footer=document.footer,
-    )
-
-
-def visible(text: str) -> str:
-    """`text` with every character that is not seen, or that changes the order of others, as `[U+202E]`."""
-    return "".join(f"[U+{ord(one):04X}]" if _is_hidden(one) else one for one in text.replace("\t", " "))
-
-
-def _is_hidden(character: str) -> bool:
-    point = ord(character)
-    return (
-        point < 0x20
-        or 0x7F <= point < 0xA0
-        or 0x200B <= point <= 0x200F
-        or 0x2028 <= point <= 0x202E
-        or 0x2060 <= point <= 0x206F
-        or 0xD800 <= point <= 0xDFFF
-        or 0xFE00 <= point <= 0xFE0F
-        or 0xFFF0 <= point <= 0xFFFF
-        or point >= 0xE0000
-        or point in _HIDDEN
     )
 
 

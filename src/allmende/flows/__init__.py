@@ -1,5 +1,6 @@
 """Use cases that join several rooms: bootstrap, examine, maintenance."""
 
+from allmende.flows.administering import KINDS_OF_ACTS, note_administration
 from allmende.flows.application_assessing import (
     DescriptionImpossible,
     assess_text,
@@ -9,6 +10,7 @@ from allmende.flows.application_evidence import evidence_of_application, log_evi
 from allmende.flows.application_register import (
     assessment_again,
     change_application,
+    newest_shown,
     publish_application,
     register_application,
     shown_assessment,
@@ -46,6 +48,7 @@ from allmende.flows.garbage import GarbageReport, collect_garbage
 from allmende.flows.hot_contents import HotContents
 from allmende.flows.integrity import FsckReport, fsck
 from allmende.flows.known_chunks import shard_for_chunk
+from allmende.flows.layer_changes import change_between, has_layer_change
 from allmende.flows.lineage_reading import descendants, lineage_of, siblings
 from allmende.flows.lineage_upkeep import (
     forget_lineage_of_contents,
@@ -65,10 +68,12 @@ from allmende.flows.lineage_view import (
     TreeLink,
     TreeNode,
 )
+from allmende.flows.log_peers import apply_peer_settings, forget_peer, name_peer
 from allmende.flows.log_running import LogRunner, make_log_runner, run_log
 from allmende.flows.log_statements import LogStatements
 from allmende.flows.log_view import LogStatus, log_status, policy_text, shown_entries, shown_entry
 from allmende.flows.lost_bytes import mark_damaged
+from allmende.flows.membership import change_member, may_manage_members
 from allmende.flows.object_offers import (
     FileOffers,
     FileStretch,
@@ -85,6 +90,8 @@ from allmende.flows.packing_upkeep import (
     packing_status,
     set_packing_paused,
 )
+from allmende.flows.page_changes import FilesPresent, change_files, move_operations
+from allmende.flows.page_uploads import PartedUpload, is_present, keep_uploaded, open_parts
 from allmende.flows.proof_bundle import ProofNotKept, proof_bundle
 from allmende.flows.publisher_documents import (
     DocumentForOthers,
@@ -94,7 +101,15 @@ from allmende.flows.publisher_documents import (
     offered_documents,
 )
 from allmende.flows.pushed_deltas import DELTA_TRANSFER, ReceivedDelta, rebuild_pushed
-from allmende.flows.reading import BytesDamaged, open_content, open_packed, plain_file, shelf_of
+from allmende.flows.readiness import READY, readiness
+from allmende.flows.reading import (
+    BytesDamaged,
+    ContentReader,
+    open_content,
+    open_packed,
+    plain_file,
+    shelf_of,
+)
 from allmende.flows.rebuilding import ShardProgress
 from allmende.flows.record_queue import enqueue_record
 from allmende.flows.records import RecordNotReady, ShownVersion, record_envelope, record_of, shown_versions
@@ -134,6 +149,7 @@ from allmende.flows.table_previews import table_preview
 from allmende.flows.tree_digests import TreeFile, known_tree_digests, tree_digests
 from allmende.flows.trust_policies import set_hub_trust, set_trust
 from allmende.flows.unpacking import enqueue_unpacking
+from allmende.flows.upload_rules import UploadRules, present_oid
 from allmende.flows.worker import make_packing_worker, make_worker, packing_is_done
 from allmende.flows.xet_reading import (
     ChunkDamaged,
@@ -150,7 +166,9 @@ __all__ = [
     "ALLOW_UNSAFE_HEADER",
     "ALLOW_UNSAFE_PARAMETER",
     "DELTA_TRANSFER",
+    "KINDS_OF_ACTS",
     "MAX_ATTESTATION_BYTES",
+    "READY",
     "SCAN",
     "SIGNATURE",
     "UNEXAMINED",
@@ -160,6 +178,7 @@ __all__ = [
     "Change",
     "ChunkDamaged",
     "Commons",
+    "ContentReader",
     "ContentsFigures",
     "DeclaredBase",
     "DescendantsPage",
@@ -179,6 +198,7 @@ __all__ = [
     "FileStretch",
     "FileUnexamined",
     "FileVerdict",
+    "FilesPresent",
     "Finding",
     "FsckReport",
     "GarbageReport",
@@ -197,6 +217,7 @@ __all__ = [
     "Outcome",
     "PackingStatus",
     "ParentView",
+    "PartedUpload",
     "Passed",
     "PathStep",
     "Plan",
@@ -216,15 +237,20 @@ __all__ = [
     "TreeFile",
     "TreeLink",
     "TreeNode",
+    "UploadRules",
     "Uploader",
     "XorbRange",
     "accept_attestation",
     "ancestors",
+    "apply_peer_settings",
     "apply_plan",
     "assess_text",
     "assessment_again",
     "begin_epoch",
     "change_application",
+    "change_between",
+    "change_files",
+    "change_member",
     "change_repo",
     "check_attestation",
     "collect_garbage",
@@ -245,10 +271,14 @@ __all__ = [
     "family_figures",
     "find_offers",
     "forget_lineage_of_contents",
+    "forget_peer",
     "format_fact",
     "fsck",
+    "has_layer_change",
     "heads_of",
     "is_auditor",
+    "is_present",
+    "keep_uploaded",
     "known_rule",
     "known_tree_digests",
     "let_go_of_named",
@@ -261,6 +291,11 @@ __all__ = [
     "make_packing_worker",
     "make_worker",
     "mark_damaged",
+    "may_manage_members",
+    "move_operations",
+    "name_peer",
+    "newest_shown",
+    "note_administration",
     "note_repo_changed",
     "note_scopes_changed",
     "notice_new_law",
@@ -271,16 +306,19 @@ __all__ = [
     "offers_xet",
     "open_content",
     "open_packed",
+    "open_parts",
     "open_services",
     "packing_is_done",
     "packing_status",
     "path_between",
     "plain_file",
     "policy_text",
+    "present_oid",
     "proof_bundle",
     "public_counts",
     "publish_application",
     "read_plan",
+    "readiness",
     "rebuild_pushed",
     "receive_shard",
     "reconstruct",

@@ -16,6 +16,7 @@ from allmende.applications import (
     Application,
     ApplicationId,
     KeptAssessment,
+    ListedAssessment,
     add_assessment,
     application_event,
     description_of,
@@ -25,8 +26,7 @@ from allmende.applications import (
     newest_assessment,
     next_application_id,
 )
-from allmende.errors import BadRequest
-from allmende.flows.application_facts import HubModel, join_facts, known_of_models
+from allmende.flows.application_facts import SEEN, HubModel, join_facts, known_of_models
 from allmende.flows.application_queue import ASSESS_PRIORITY, enqueue_assessing
 from allmende.flows.services import Services
 from allmende.jobs import JobContext, Schedule
@@ -35,6 +35,7 @@ from allmende.law import (
     ImpossibleApplication,
     Plain,
     Problem,
+    ProblemsFound,
     assess,
     assessment_document,
     comparison_document,
@@ -47,6 +48,7 @@ from allmende.law import (
 from allmende.storage import UnitOfWork
 
 __all__ = [
+    "ALL",
     "ASSESSING",
     "DescriptionImpossible",
     "Drafted",
@@ -55,6 +57,7 @@ __all__ = [
     "draft_assessment",
     "keep_assessment",
     "notice_new_law",
+    "readers_told",
     "tend_applications",
 ]
 
@@ -64,22 +67,17 @@ _TEND_JOB = "tend_applications"
 ASSESSING = Schedule(_TEND_JOB, every_s=24 * 3600.0)
 """Once a day all are looked at: dates begin and end by themselves, and what was missed is made up for."""
 
-_MAX_TOLD = 20
+READERS, ALL, NAMESPACE = "readers", "all", "namespace"
+"""Whom an assessment was made for, as its basis says."""
 
 
-class DescriptionImpossible(BadRequest):
+class DescriptionImpossible(ProblemsFound):
     """A description that cannot be assessed; the message names what to answer or correct first."""
 
     code = "application_impossible"
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        self.problems = problems
-        told = " ".join(f"{one.place}: {one.sentence}" for one in problems[:_MAX_TOLD])
-        more = f" ({len(problems) - _MAX_TOLD} more)" if len(problems) > _MAX_TOLD else ""
-        super().__init__(
-            f"The description cannot be assessed: {told}{more}",
-            hint="Answer or correct each of these; nothing was kept.",
-        )
+    said = "The description cannot be assessed"
+    told_at_most = 20
+    what_to_do = "Answer or correct each of these; nothing was kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +141,21 @@ def draft_assessment(description: str, known: Mapping[str, HubModel], on: date) 
 def keep_assessment(
     uow: UnitOfWork, found: Application, version: int, drafted: Drafted
 ) -> KeptAssessment | None:
-    """Keep it as the newest, with what moved since the one before; None where nothing did."""
+    """Keep it as the newest, with what moved since the one before; None where nothing did.
+
+    One is kept for its readers of now: an application that is shown to others gets one for them in any case,
+    so that they cannot learn from the history of before whether a model is here that they may not see.
+    """
     before = newest_assessment(uow, found)
     moved = _moved(before, drafted)
     pack_digest = drafted.assessment.pack.digest
-    if before is not None and (before.version, before.pack_digest) == (version, pack_digest) and not moved:
+    readers = NAMESPACE if found.private else ALL
+    same = (version, pack_digest, readers)
+    if (
+        before is not None
+        and (before.version, before.pack_digest, readers_told(before)) == same
+        and not moved
+    ):
         return None
     repos = {one.repo.id for one in drafted.known.values() if one.repo is not None}
     kept = add_assessment(
@@ -157,7 +165,7 @@ def keep_assessment(
         pack_digest=pack_digest,
         document=drafted.document,
         inputs=drafted.inputs,
-        basis=drafted.basis,
+        basis={**drafted.basis, READERS: readers},
         moved=moved,
         repos=repos,
     )
@@ -166,6 +174,11 @@ def keep_assessment(
         application_event(found, number=kept.number, assessment=kept.digest, pack=pack_digest),
     )
     return kept
+
+
+def readers_told(kept: ListedAssessment) -> str:
+    """Whom an assessment was made for; of one that does not say it, its namespace alone."""
+    return str(kept.basis.get(READERS, NAMESPACE))
 
 
 def _moved(before: KeptAssessment | None, drafted: Drafted) -> dict[str, Any]:
@@ -187,7 +200,7 @@ def _moved_models(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[dic
     for name in sorted({*before, *now}):
         was, is_now = before.get(name, {}), now.get(name, {})
         # Of a repo that is not told of any more nothing is repeated but that.
-        told = {*was, *is_now} if is_now.get("state", "seen") == "seen" else {"state"}
+        told = {*was, *is_now} if is_now.get("state", SEEN) == SEEN else {"state"}
         for what in sorted(told):
             if was.get(what) != is_now.get(what):
                 moved.append(

@@ -10,11 +10,11 @@ import zipfile
 from hashlib import sha256
 from typing import Any, BinaryIO
 
-from allmende.applications import Application, application_event, description_of
+from allmende.applications import Application, application_event, description_of, models_used
 from allmende.clock import iso
 from allmende.flows.application_register import assessment_again, shown_assessment, shown_assessments
 from allmende.ids import GitOid
-from allmende.law import assessment_report, languages, wording_in
+from allmende.law import assessment_markdown, languages, wording_in
 from allmende.registry import Actor, Repo, repos_by_id
 from allmende.storage import UnitOfWork
 
@@ -32,11 +32,15 @@ def evidence_of_application(
     """
     kept = shown_assessment(uow, found)
     repos = repos_by_id(uow, kept.repos)
-    commits = {one.get("repo"): one.get("commit") for one in kept.basis.get("models", {}).values()}
+    known = kept.basis.get("models", {})
+    # By the repo and not by its name: it may be called otherwise since.
+    commits = {
+        repo_id: known.get(name, {}).get("commit") for name, repo_id in models_used(uow, found).items()
+    }
     heads = [
         (repo, GitOid(commit))
         for repo in sorted(repos.values(), key=lambda one: one.full_name)
-        if isinstance(commit := commits.get(repo.full_name), str)
+        if isinstance(commit := commits.get(repo.id), str)
     ]
     again = assessment_again(kept)
     attached = {
@@ -47,8 +51,8 @@ def evidence_of_application(
         "history.json": _json(_history(uow, found)),
     }
     for language in languages():
-        report = assessment_report(again, wording_in(language, again.pack))
-        attached[f"assessment.{language}.md"] = ("\n".join(report) + "\n").encode()
+        report = assessment_markdown(again, wording_in(language, again.pack))
+        attached[f"assessment.{language}.md"] = report.encode()
     return f"application {found.full_name}", heads, attached
 
 
@@ -68,9 +72,9 @@ def _history(uow: UnitOfWork, found: Application) -> list[dict[str, Any]]:
             "at": iso(kept.at),
             "assessment": kept.digest,
             "pack": kept.pack_digest,
-            "moved": kept.moved if shown else None,
+            "moved": kept.moved if shown and kept.moved else None,
         }
-        for kept, shown in shown_assessments(uow, found, limit=_MAX_HISTORY)
+        for kept, shown in shown_assessments(uow, found, limit=_MAX_HISTORY).assessments
     ]
 
 

@@ -2,8 +2,9 @@
 
 The facts come from the transparency record at the head of `main`, each with its source and with the record
 as its evidence. A repo counts only where everybody who may read the application may see it, so that nobody
-learns from an assessment what they may not read. What somebody declares in the description goes before; where
-the hub knows otherwise, that is told beside it and changes nothing.
+learns from an assessment what they may not read: one that is private, gone or barred looks like one that
+never was. What somebody declares in the description goes before; where the hub knows otherwise, that is told
+beside it and changes nothing.
 """
 
 import json
@@ -31,9 +32,9 @@ from allmende.registry import (
 )
 from allmende.storage import UnitOfWork
 
-__all__ = ["HubModel", "join_facts", "known_of_models", "links_of", "readers_of"]
+__all__ = ["SEEN", "HubModel", "join_facts", "known_of_models", "links_of", "readers_of"]
 
-GONE, OUTSIDE, SEEN, UNSEEN = "gone", "outside", "seen", "not_told"
+OUTSIDE, SEEN = "outside", "seen"
 
 _ARCHITECTURE = "architecture"
 
@@ -42,8 +43,8 @@ _ARCHITECTURE = "architecture"
 class HubModel:
     """What the hub knows of a model that a description names.
 
-    `state` is `seen`, `outside` (no repo of this hub), `gone`, or `not_told` (readers of the application may
-    not see the repo). `facts` are by the words that descriptions have for them.
+    `state` is `seen`, or `outside`: no repo of this hub that everybody who reads the application may see.
+    `facts` are by the words that descriptions have for them.
     """
 
     name: str
@@ -144,13 +145,9 @@ def _comparable(value: Any) -> Any:
 
 
 def _known(uow: UnitOfWork, readers: Actor, name: str, repo_id: RepoId | None) -> HubModel:
-    if repo_id is None:
+    repo = None if repo_id is None else find_repo_by_id(uow, repo_id)
+    if repo is None or not is_visible(readers, repo) or repo.disabled:
         return HubModel(name, OUTSIDE)
-    repo = find_repo_by_id(uow, repo_id)
-    if repo is None:
-        return HubModel(name, GONE)
-    if not is_visible(readers, repo) or repo.disabled:
-        return HubModel(name, UNSEEN)
     head = read_ref(uow, repo.id, MAIN)
     if head is None:
         return HubModel(name, SEEN, repo)

@@ -1,10 +1,9 @@
 """Registering an application and describing it anew, each with its assessment in the same transaction."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
-from typing import Any
 
 from allmende.applications import (
     Application,
@@ -12,6 +11,7 @@ from allmende.applications import (
     ApplicationVersion,
     AssessmentWithheld,
     KeptAssessment,
+    ListedAssessment,
     add_description,
     application_event,
     changeable_application,
@@ -23,10 +23,16 @@ from allmende.applications import (
     models_used,
     newest_assessment,
     readable_application,
-    repos_in_assessments,
     set_private,
 )
-from allmende.flows.application_assessing import Drafted, assess_text, draft_assessment, keep_assessment
+from allmende.flows.application_assessing import (
+    ALL,
+    Drafted,
+    assess_text,
+    draft_assessment,
+    keep_assessment,
+    readers_told,
+)
 from allmende.flows.application_facts import HubModel, known_of_models, links_of, readers_of
 from allmende.flows.application_queue import enqueue_assessing
 from allmende.flows.services import Services
@@ -36,8 +42,10 @@ from allmende.registry import Actor, visible_among
 from allmende.storage import UnitOfWork
 
 __all__ = [
+    "AssessmentPage",
     "assessment_again",
     "change_application",
+    "newest_shown",
     "publish_application",
     "register_application",
     "shown_assessment",
@@ -45,19 +53,32 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class AssessmentPage:
+    """Some assessments, and whether each may be told; `next` is what to go on `before`, None at the end.
+
+    What moved since an assessment that may not be told is not told either.
+    """
+
+    assessments: list[tuple[ListedAssessment, bool]]
+    next: int | None
+
+
 def register_application(
     services: Services, actor: Actor, namespace: str, name: str, description: str, *, private: bool
 ) -> tuple[Application, KeptAssessment]:
     """A new application with its first description and assessment.
 
-    Raises what `check_may_register` raises, ApplicationExists, DescriptionImpossible.
+    Raises what `check_may_register` raises, ApplicationExists, TooManyApplications, DescriptionImpossible.
     """
     with services.database.read() as uow:
         check_may_register(uow, actor, namespace, name)
     models = _models_in(description, services.database.clock().date())
     with services.database.write() as uow:
-        found = create_application(uow, actor, namespace, name, private=private)
-        return _described(uow, found, description, models, None)
+        found = create_application(
+            uow, actor, namespace, name, private=private, most=services.settings.max_applications
+        )
+        return _described(services, uow, found, description, models)
 
 
 def change_application(
@@ -71,14 +92,14 @@ def change_application(
 ) -> tuple[Application, KeptAssessment]:
     """Another description for an application, with its assessment; the former ones are kept.
 
-    Raises what `changeable_application` raises, ApplicationChanged, DescriptionImpossible.
+    Raises what `changeable_application` raises, ApplicationChanged, TooManyVersions, DescriptionImpossible.
     """
     with services.database.read() as uow:
         changeable_application(uow, actor, namespace, name)
     models = _models_in(description, services.database.clock().date())
     with services.database.write() as uow:
         found = changeable_application(uow, actor, namespace, name)
-        changed, kept = _described(uow, found, description, models, replaces)
+        changed, kept = _described(services, uow, found, description, models, replaces)
         event = application_event(found, description=_digest_of(uow, changed), version=changed.version)
         uow.emit("application.changed", event, actor_id=actor.account_id)
     return changed, kept
@@ -89,11 +110,17 @@ def publish_application(
 ) -> Application:
     """Show an application to everybody, or only to its namespace; it is assessed anew for its new readers.
 
-    What strangers may not see of its models is withheld from them at once. Raises AccessDenied.
+    Strangers get the assessment that is made for them, and none of before. Raises AccessDenied.
     """
     changed = set_private(uow, actor, found, private=private)
     enqueue_assessing(services, uow, found.id)
     return changed
+
+
+def newest_shown(uow: UnitOfWork, found: Application) -> KeptAssessment | None:
+    """The newest assessment; None while it may not be told, which is until the next one is made."""
+    kept = newest_assessment(uow, found)
+    return kept if kept is not None and _may_see(uow, found, kept) else None
 
 
 def shown_assessment(uow: UnitOfWork, found: Application, number: int | None = None) -> KeptAssessment:
@@ -101,8 +128,8 @@ def shown_assessment(uow: UnitOfWork, found: Application, number: int | None = N
 
     Raises AssessmentWithheld: there is none, or it tells of a repo that they may not see (any more).
     """
-    kept = newest_assessment(uow, found) if number is None else find_assessment(uow, found, number)
-    if kept is None or not _may_see(uow, found, kept):
+    kept = newest_shown(uow, found) if number is None else find_assessment(uow, found, number)
+    if kept is None or not (number is None or _may_see(uow, found, kept)):
         raise AssessmentWithheld(
             "This application is being assessed anew."
             if number is None
@@ -114,21 +141,21 @@ def shown_assessment(uow: UnitOfWork, found: Application, number: int | None = N
 
 def shown_assessments(
     uow: UnitOfWork, found: Application, *, before: int | None = None, limit: int = 20
-) -> list[tuple[KeptAssessment, bool]]:
-    """The assessments, the newest first, and whether each may be told to who reads the application."""
-    listed = list_assessments(uow, found, before=before, limit=limit)
-    since = {kept.number: int(kept.moved["since"]) for kept in listed if kept.moved}
-    repos = repos_in_assessments(uow, found, since.values())
+) -> AssessmentPage:
+    """The assessments, the newest first, as everybody who reads the application may be told of them.
+
+    Those that were made for fewer readers are left out, so that a page may be short.
+    """
+    listed = list_assessments(uow, found, before=before, limit=limit + 1)
     readers = readers_of(uow, found.namespace_id, found.namespace, private=found.private)
-    seen = visible_among(uow, readers, {one for kept in repos.values() for one in kept}).keys()
-    told = {number for number, before in since.items() if before in repos and repos[before] <= seen}
-    return [
-        (
-            kept if kept.number in told else replace(kept, moved=_states_alone(kept)),
-            _may_see(uow, found, kept),
-        )
-        for kept in listed
+    seen = visible_among(uow, readers, {one for kept in listed for one in kept.repos}).keys()
+    told = {kept.number for kept in listed if _for_readers(found, kept) and kept.repos <= seen}
+    page = [
+        (kept if kept.moved.get("since") in told else replace(kept, moved={}), kept.number in told)
+        for kept in listed[:limit]
+        if _for_readers(found, kept)
     ]
+    return AssessmentPage(page, listed[limit - 1].number if len(listed) > limit else None)
 
 
 def assessment_again(kept: KeptAssessment) -> Assessment:
@@ -143,15 +170,17 @@ def assessment_again(kept: KeptAssessment) -> Assessment:
 
 
 def _described(
+    services: Services,
     uow: UnitOfWork,
     found: Application,
     description: str,
     models: list[str],
-    replaces: int | None,
+    replaces: int | None = None,
 ) -> tuple[Application, KeptAssessment]:
     readers = readers_of(uow, found.namespace_id, found.namespace, private=found.private)
     links = _kept_links(uow, found, links_of(uow, readers, models))
-    added: ApplicationVersion = add_description(uow, found, description, links, replaces=replaces)
+    most = services.settings.max_application_versions
+    added: ApplicationVersion = add_description(uow, found, description, links, replaces=replaces, most=most)
     known: Mapping[str, HubModel] = known_of_models(uow, found, links)
     drafted: Drafted = draft_assessment(description, known, uow.now.date())
     kept = keep_assessment(uow, found, added.version, drafted)
@@ -164,9 +193,13 @@ def _described(
 def _kept_links(
     uow: UnitOfWork, found: Application, links: Mapping[str, RepoId | None]
 ) -> dict[str, RepoId | None]:
-    """A model stays the repo that it was, whatever that is called now; only new names are looked up."""
+    """A name is the repo that bears it now; where none does that readers see, it stays the one that it was.
+
+    So a model is followed when it is renamed or hidden, and a new one that takes its old name is meant when
+    the application is described again.
+    """
     before = models_used(uow, found)
-    return {name: before.get(name) or repo_id for name, repo_id in links.items()}
+    return {name: before.get(name) if repo_id is None else repo_id for name, repo_id in links.items()}
 
 
 def _insider(uow: UnitOfWork, found: Application) -> Actor:
@@ -182,22 +215,12 @@ def _models_in(description: str, on: date) -> list[str]:
     return [subject.removeprefix("model:") for subject in subjects if subject.startswith("model:")]
 
 
-def _states_alone(kept: KeptAssessment) -> dict[str, Any]:
-    """What moved, where the assessment before holds what its readers may not see: of models that are still
-    described, that they are not told of any more, and nothing of what was.
-    """
-    if not kept.moved:
-        return {}
-    described = kept.basis.get("models", {})
-    states = [
-        one
-        for one in kept.moved["models"]
-        if one["what"] == "state" and one["after"] != "seen" and one["model"] in described
-    ]
-    return {**kept.moved, "models": states, "assessment": {**kept.moved["assessment"], "changes": []}}
-
-
 def _may_see(uow: UnitOfWork, found: Application, kept: KeptAssessment) -> bool:
     """Whether everybody who reads the application may see the repos in it; nobody sees more of it alone."""
     readers = readers_of(uow, found.namespace_id, found.namespace, private=found.private)
-    return kept.repos <= visible_among(uow, readers, kept.repos).keys()
+    return _for_readers(found, kept) and kept.repos <= visible_among(uow, readers, kept.repos).keys()
+
+
+def _for_readers(found: Application, kept: ListedAssessment) -> bool:
+    """Whether it was made for those who read the application now, or for more."""
+    return found.private or readers_told(kept) == ALL

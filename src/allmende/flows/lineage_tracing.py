@@ -23,10 +23,12 @@ from allmende.facts import (
     keep_scopes,
     put_trace,
     trace_bases,
+    traces_of,
     weights_of,
 )
 from allmende.flows.content_packing import enqueue_packing
 from allmende.flows.kin_search import LINEAGE_TOOL_VERSION
+from allmende.flows.layer_changes import enqueue_layer_changes
 from allmende.flows.lineage_candidates import Candidates, candidates_of, neighbours_of
 from allmende.flows.lineage_index import index_lineage
 from allmende.flows.lineage_scopes import holdings_of
@@ -105,6 +107,8 @@ def _trace_scopes(services: Services, context: JobContext, weights: Weights) -> 
     with services.database.write() as uow:
         keep_scopes(uow, weights.id, bases)
         index_lineage(uow, weights.id)
+        for found in traces_of(uow, [weights.id]).values():
+            enqueue_layer_changes(services, uow, weights.id, found.edges)
         for held in holders_of(uow, [weights.id])[:_MAX_HOLDERS]:
             enqueue_attesting(services, uow, held.repo_id, held.commit_oid)
         for held in holders_of(uow, [weights.id])[:_MAX_HOLDERS]:

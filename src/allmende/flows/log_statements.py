@@ -37,6 +37,7 @@ KINDS: Mapping[str, str] = {
     "attestation.added": "attest",
     "contents.copied": "lineage",
     "contents.deleted": "delete",
+    "hub.administered": "account",
     KEYS_EVENT: "key",
     "lineage.changed": "lineage",
     "member.removed": "account",

@@ -19,6 +19,7 @@ from allmende.storage import (
     add_encoding,
     add_pack,
     bases_below,
+    encodings_down_from,
     encodings_of,
     find_chunk_places,
     find_objects,
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 _PACK_BYTES = 64 * 1024 * 1024
 _DIGEST_BYTES = 16
 _MAX_PROBLEM_CHARS = 1000
+_EXPECTED_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class HubShelf:
         self._packs = packs
         self._settling = settling
         self._given: dict[ObjectId, Sequence[KeptEncoding]] = {}
+        self._expected: Sequence[ObjectId] = ()
+        self._places: Mapping[ObjectId, int] = {}
+        self._ready: Mapping[ObjectId, Sequence[KeptEncoding]] = {}
+
+    def expect(self, ids: Sequence[ObjectId]) -> None:
+        """Say which objects will be asked for and in which order: they are looked up many at a time then."""
+        self._expected = ids
+        self._places = {one: place for place, one in enumerate(ids)}
 
     def find(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Shelved]:
         """See Shelf."""
@@ -70,12 +80,22 @@ class HubShelf:
 
     def encodings(self, object_id: ObjectId) -> Sequence[Plain]:
         """See Shelf."""
-        with self._database.read() as uow:
-            found = encodings_of(uow, self.scope, object_id)
+        found = self._looked_up(object_id)
         if not found:
             raise ObjectMissing(f"The object {object_id} is not in the store.")
         self._given[object_id] = found
         return [self._packs.read(one.location, one.offset_bytes, one.size_bytes) for one in found]
+
+    def _looked_up(self, object_id: ObjectId) -> Sequence[KeptEncoding]:
+        place = self._places.get(object_id)
+        if place is not None and object_id not in self._ready:
+            following = self._expected[place : place + _EXPECTED_AT_ONCE]
+            with self._database.read() as uow:
+                self._ready = encodings_down_from(uow, self.scope, following)
+        if object_id in self._ready:
+            return self._ready[object_id]
+        with self._database.read() as uow:
+            return encodings_of(uow, self.scope, object_id)
 
     def bases_of(self, object_id: ObjectId) -> frozenset[ObjectId]:
         """See Shelf."""

@@ -64,7 +64,7 @@ def _additions(door: Door, uow: UnitOfWork, revision: Revision) -> bytes | None:
         return None
     if entry.pointer is not None or entry.size_bytes > MAX_YAML_BYTES:
         said = f"It has to be a text file of at most {MAX_YAML_BYTES} bytes, outside of LFS and Xet."
-        raise ImpossibleAdditions([Problem(ADDITIONS_FILE, "too_large", said)])
+        raise ImpossibleAdditions([Problem(ADDITIONS_FILE, "too_large", said, given=str(MAX_YAML_BYTES))])
     door.check_file(uow, revision.oid, ADDITIONS_FILE, entry.oid)
     return read_blob(uow, door.repo.id, entry.oid)
 

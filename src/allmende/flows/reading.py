@@ -17,7 +17,7 @@ from allmende.errors import NotFound
 from allmende.flows.object_shelf import HubShelf, Settling
 from allmende.flows.services import Services
 from allmende.ids import Sha256
-from allmende.packing import open_recipe
+from allmende.packing import RecipeReader, open_recipe
 from allmende.storage import Content, KeptRecipe, LocalFile, find_content, find_recipes
 
 __all__ = [
@@ -57,8 +57,8 @@ def open_content(
 
     Reading raises BytesDamaged where a packed content cannot be decoded; wrong bytes of one are never given.
     Not for use by two threads at once. Who will read on up to the byte `until` says so: then what is packed
-    is decoded ahead. Who holds the whole against its SHA-256 himself says that by `verify`: it is not done
-    twice then.
+    is decoded ahead. Who holds the whole against its SHA-256 himself, or is content with the checks of recipe
+    and blocks, says that by `verify`: then that is not done here.
     """
     if not content.is_packed:
         try:
@@ -107,7 +107,12 @@ def open_packed(
     """
     ahead = None if until is None else services.ahead
     shelf = shelf_of(services, recipe.scope)
-    return cast(BinaryIO, open_recipe(read_recipe(recipe.body), shelf, ahead, until, verify=verify))
+    found = read_recipe(recipe.body)
+    if found.sha256 != recipe.sha256:
+        raise MalformedRecipe(f"The recipe of content {recipe.sha256} is that of another.")
+    if until is not None:
+        shelf.expect(found.objects)
+    return cast(BinaryIO, open_recipe(found, shelf, ahead, until, verify=verify))
 
 
 class ContentReader(io.RawIOBase):
@@ -173,12 +178,22 @@ class ContentReader(io.RawIOBase):
             self._at += len(data)
         return done
 
+    def read1(self, most: int) -> bytes:
+        """As many of the next bytes as are at hand, `most` at most, none at the end. Raises as `readinto`."""
+        most = min(most, self._size_bytes - self._at)
+        if most <= 0:
+            return b""
+        data = self._read_some(most)
+        self._at += len(data)
+        return data
+
     def _read_some(self, most: int) -> bytes:
         for tries_left in reversed(range(_TRIES)):
             try:
                 inner = self._opened()
                 inner.seek(self._at)
-                data = inner.read(most)
+                # A part that was decoded is passed on as it is.
+                data = inner.read1(most) if isinstance(inner, RecipeReader) else inner.read(most)
             except _UNREADABLE as error:
                 # What it was read by may have been replaced meanwhile.
                 self._let_go()

@@ -9,6 +9,8 @@ from allmende.flows.services import Services
 from allmende.formats import JsonValue
 from allmende.ids import RepoId
 from allmende.jobs import JobContext, Schedule
+from allmende.law import law_pack
+from allmende.record import licence_class
 from allmende.registry import card_at, find_repo_by_id, heads_of, tags_by_repo
 from allmende.search import SearchEntry, put_entry, repos_without_entry
 from allmende.storage import UnitOfWork
@@ -35,10 +37,13 @@ def index_for_search(uow: UnitOfWork, repo_id: RepoId) -> None:
     card = None if head is None else card_at(uow, repo_id, head)
     declared: Mapping[str, Any] = (card.data if card is not None else None) or {}
     status = _of(facts, SCAN, "status")
+    licences = [tag.removeprefix(_LICENCE) for tag in tags if tag.startswith(_LICENCE)]
     facets: dict[str, Sequence[str]] = {
         "task": _some(repo.pipeline_tag),
         "library": _some(repo.library_name),
-        "licence": [tag.removeprefix(_LICENCE) for tag in tags if tag.startswith(_LICENCE)],
+        "licence": licences,
+        "licence_class": [found for word in licences if (found := licence_class(word)) is not None],
+        "open": _open(licences),
         "language": _texts(declared.get("language")),
         "status": _some(status if isinstance(status, str) else None),
         "size": _some(_size(facts)),
@@ -59,6 +64,19 @@ def index_missing(services: Services, context: JobContext) -> None:
                 index_for_search(uow, repo_id)
         if not missing:
             return
+
+
+def _open(licences: Iterable[str]) -> list[str]:
+    """Whether all these licences are free and open-source by their texts, as the law pack reads them.
+
+    One that is not decides; of one that the pack does not know nothing is said.
+    """
+    rows = law_pack().licences
+    found = [rows[word].free if word in rows else None for word in licences]
+    for word in ("not_free", None, "disputed", "free"):
+        if word in found:
+            return _some(word)
+    return []
 
 
 def _size(facts: Mapping[str, Any]) -> str | None:

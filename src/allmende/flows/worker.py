@@ -8,6 +8,7 @@ from allmende.flows.application_queue import ASSESS_JOB
 from allmende.flows.chunk_maps import CHUNKING, chunk_contents
 from allmende.flows.content_packing import pack_content
 from allmende.flows.examine import examine
+from allmende.flows.layer_changes import LAYERS_JOB, measure_layer_changes
 from allmende.flows.lineage_tracing import retrace, trace_weights
 from allmende.flows.lineage_upkeep import relineage
 from allmende.flows.maintenance import SCHEDULES, scrub, sweep
@@ -31,6 +32,7 @@ _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
     "chunk_missing": chunk_contents,
     "examine": examine,
     "index_missing": index_missing,
+    LAYERS_JOB: measure_layer_changes,
     "pack": pack_content,
     "pack_missing": pack_missing,
     RECORD_JOB: make_record_of,

@@ -9,10 +9,9 @@ from starlette.routing import Route
 
 from allmende.errors import TooLarge
 from allmende.failpoints import reach
-from allmende.http import body_chunks, reading_unit, services_of, writing_unit
+from allmende.http import CommitLines, body_chunks, reading_unit, services_of, writing_unit
 from allmende.hub.addresses import readable_files, repo_url
 from allmende.hub.bodies import switch
-from allmende.hub.commit_lines import CommitLines
 from allmende.ids import GitOid
 from allmende.registry import Received, Repo, check_may_submit, prepare, receive, resolve_revision
 from allmende.storage import UnitOfWork

@@ -16,11 +16,20 @@ from starlette.routing import Route
 from allmende.clock import iso
 from allmende.errors import AllmendeError, BadRequest, Conflict, NotFound, NotOffered, TooLarge
 from allmende.flows import DELTA_TRANSFER
-from allmende.http import acting, base_url, door_of, reading_unit, services_of, status_of, writing_unit
+from allmende.http import (
+    acting,
+    base_url,
+    check_may_upload,
+    door_of,
+    link_for,
+    reading_unit,
+    services_of,
+    signed_address,
+    status_of,
+    writing_unit,
+)
 from allmende.hub.addresses import readable_files, repo_address, repo_routes
 from allmende.hub.bodies import Body, parsed
-from allmende.hub.delegation import check_may_upload
-from allmende.hub.lfs_links import link_for, signed_address
 from allmende.ids import Sha256, is_sha256
 from allmende.registry import Actor, Repo, held_content, usable
 from allmende.settings import Settings

@@ -13,9 +13,7 @@ from starlette.routing import Route
 
 from allmende.errors import BadRequest, TooLarge
 from allmende.flows import ReceivedDelta, rebuild_pushed
-from allmende.http import receive_body, services_of
-from allmende.hub.delegation import repo_to_upload
-from allmende.hub.lfs_links import Link, link_of
+from allmende.http import Link, link_of, receive_body, repo_to_upload, services_of
 from allmende.hub.lfs_transfer import record_upload, stored
 
 __all__ = ["DELTA_TYPE", "routes"]

@@ -11,10 +11,17 @@ from starlette.routing import Route
 from allmende.clock import iso
 from allmende.errors import BadRequest, NotFound
 from allmende.flows import forget_lineage_of_contents, note_scopes_changed
-from allmende.http import API_TYPES, acting, reading, reading_unit, services_of, writing_unit
+from allmende.http import (
+    API_TYPES,
+    acting,
+    check_may_upload,
+    reading,
+    reading_unit,
+    services_of,
+    writing_unit,
+)
 from allmende.hub.addresses import changeable, readable_files
 from allmende.hub.bodies import Body, parsed
-from allmende.hub.delegation import check_may_upload
 from allmende.hub.pages import CursorInvalid, cursor_of, page_size, paged, position_at
 from allmende.ids import RepoType, Sha256, XetHash, is_sha256, is_xet_hash
 from allmende.registry import (

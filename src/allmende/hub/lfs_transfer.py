@@ -16,12 +16,19 @@ from starlette.routing import Route
 from allmende.errors import BadRequest, NotFound, TooLarge
 from allmende.failpoints import reach
 from allmende.flows import Door, enqueue_chunking
-from allmende.http import acting, reading, receive_body, services_of
+from allmende.http import (
+    Link,
+    acting,
+    link_of,
+    reading,
+    receive_body,
+    repo_to_read,
+    repo_to_upload,
+    services_of,
+)
 from allmende.hub.bodies import Body, parsed
 from allmende.hub.content_headers import content_headers
 from allmende.hub.content_response import answer_with_content, caller_of, reads_beginning
-from allmende.hub.delegation import repo_to_read, repo_to_upload
-from allmende.hub.lfs_links import Link, link_of
 from allmende.registry import held_content
 from allmende.storage import (
     ContentWriter,

@@ -31,9 +31,19 @@ from allmende.flows import (
     open_content,
     reconstruct,
 )
-from allmende.http import Part, base_url, reading, services_of, wanted_part, wanted_parts
+from allmende.http import (
+    Delegation,
+    Part,
+    base_url,
+    claims_of,
+    delegation_of,
+    reading,
+    repo_to_read,
+    services_of,
+    wanted_part,
+    wanted_parts,
+)
 from allmende.hub.content_response import ContentDamaged, caller_of
-from allmende.hub.delegation import Delegation, claims_of, delegation_of, repo_to_read
 from allmende.hub.xet_tokens import reader_of, xet_token_of
 from allmende.hub.xet_uploads import STORE
 from allmende.ids import RepoId, XetHash, is_xet_hash

@@ -13,16 +13,19 @@ from starlette.routing import Route
 
 from allmende.errors import Forbidden, NotOffered, Unauthorized
 from allmende.flows import Services, Uploader, offers_xet
-from allmende.http import base_url, reading, reading_unit, services_of
-from allmende.hub.addresses import readable_files
-from allmende.hub.delegation import (
+from allmende.http import (
     Delegation,
+    base_url,
     check_may_upload,
     claims_of,
     delegation_of,
+    reading,
+    reading_unit,
     repo_to_read,
     repo_to_upload,
+    services_of,
 )
+from allmende.hub.addresses import readable_files
 from allmende.registry import Actor, Repo, resolve_revision
 from allmende.storage import LinkExpired, LinkInvalid, UnitOfWork, read_epoch, read_generation
 

@@ -26,7 +26,7 @@ _MAX_ERROR_CHARACTERS = 8192
 
 
 class JobUnknown(NotFound):
-    """There is no failed job of this number."""
+    """There is no job of this number in a state that the act is for."""
 
     code = "job_unknown"
 
@@ -189,6 +189,18 @@ class SqlJobQueue:
     def retry_all(self) -> int:
         """Let all failed jobs run again; returns how many."""
         return self._retry(job.c.id.is_not(None))
+
+    def cancel(self, job_id: JobId) -> None:
+        """Forget a job that waits or has failed; raises JobUnknown, also for one that runs or is done.
+
+        Periodic work comes again when it is due; what else it was for is done when something asks anew.
+        """
+        with self._database.write() as uow:
+            gone = uow.execute(delete(job).where(job.c.id == job_id, job.c.state.in_(("waiting", "failed"))))
+        if gone.rowcount == 0:
+            raise JobUnknown(
+                f"No job {job_id} waits or has failed.", hint="What runs already ends by itself."
+            )
 
     def prune(self, uow: UnitOfWork, older_than_s: float) -> int:
         """Forget jobs that were done so long ago; returns how many. Failed ones stay until somebody looks."""

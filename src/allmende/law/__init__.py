@@ -23,16 +23,18 @@ from allmende.law.errors import (
     LawOfAnotherDay,
     LawPackMissing,
     Problem,
+    ProblemsFound,
     UnreadableAssessment,
 )
 from allmende.law.facts import Application, Evidence, Fact, ModelEntry
 from allmende.law.flop import FlopEstimate, ImpossibleEstimate, architecture_flop, hardware_flop, two_figures
+from allmende.law.markup import markdown_text, visible
 from allmende.law.pack import Pack, Rule
 from allmende.law.pack_reading import law_pack, law_pack_versions, read_pack
-from allmende.law.report import assessment_report, comparison_report
+from allmende.law.report import assessment_markdown, assessment_report, comparison_report
 from allmende.law.shapes import Shape
 from allmende.law.strict_yaml import MAX_YAML_BYTES, Plain, YamlRefused, read_strict_yaml
-from allmende.law.wording import LanguageNotOffered, Wording, languages, wording_in
+from allmende.law.wording import LanguageNotOffered, Wording, languages, problem_sentence, wording_in
 
 __all__ = [
     "APPLICATION_SCHEMA",
@@ -65,6 +67,7 @@ __all__ = [
     "Pack",
     "Plain",
     "Problem",
+    "ProblemsFound",
     "Rule",
     "Shape",
     "UnreadableAssessment",
@@ -73,6 +76,7 @@ __all__ = [
     "architecture_flop",
     "assess",
     "assessment_document",
+    "assessment_markdown",
     "assessment_report",
     "compare_assessments",
     "comparison_document",
@@ -81,10 +85,13 @@ __all__ = [
     "languages",
     "law_pack",
     "law_pack_versions",
+    "markdown_text",
+    "problem_sentence",
     "read_application",
     "read_assessment",
     "read_pack",
     "read_strict_yaml",
     "two_figures",
+    "visible",
     "wording_in",
 ]

@@ -58,7 +58,8 @@ class _Reading:
         groups = [group for group in self._groups if group != "model"]
         top = self.shape.mapping(document, "file", ("schema", "name"), (*groups, "models", "evidence"))
         if top and top.get("schema") != APPLICATION_SCHEMA:
-            self.shape.wrong("schema", "schema_unknown", f"Say schema: {APPLICATION_SCHEMA}.")
+            said = f"Say schema: {APPLICATION_SCHEMA}."
+            self.shape.wrong("schema", "schema_unknown", said, given=APPLICATION_SCHEMA)
         facts = {ASSESSED_ON: Fact(ASSESSED_ON, self._on, "declared", "the day that was asked for")}
         for group in groups:
             if group in top:
@@ -103,7 +104,7 @@ class _Reading:
         try:
             value = read_value(given, kind)
         except Impossible as error:
-            self.shape.wrong(place, "value_impossible", f"{kind.ask} {error}")
+            self.shape.wrong(place, "value_impossible", f"{kind.ask} {error}", given=kind.name)
             return None
         return None if value is None else Fact(kind.name, value, source, evidence, at)
 
@@ -111,7 +112,8 @@ class _Reading:
         seen: set[str] = set()
         for place, item in self.shape.items(value, "models"):
             if len(seen) >= _MAX_MODELS:
-                self.shape.wrong(place, "too_many", f"At most {_MAX_MODELS} models are read.")
+                said = f"At most {_MAX_MODELS} models are read."
+                self.shape.wrong(place, "too_many", said, given=str(_MAX_MODELS))
                 return
             name = (
                 self.shape.text(item.get("name"), f"{place}.name", longest=200)
@@ -119,7 +121,8 @@ class _Reading:
                 else ""
             )
             if name in seen:
-                self.shape.wrong(place, "name_twice", f"There are two models of the name {name!r}.")
+                said = f"There are two models of the name {name!r}."
+                self.shape.wrong(place, "name_twice", said, given=repr(name))
             seen.add(name)
             given = self._facts(item, "model", place, "name")
             facts = with_derived(given, self._pack, place, self.shape.problems)
@@ -130,12 +133,14 @@ class _Reading:
         found: list[Evidence] = []
         for place, item in self.shape.items(value, "evidence"):
             if len(found) >= _MAX_EVIDENCE:
-                self.shape.wrong(place, "too_many", f"At most {_MAX_EVIDENCE} pieces of evidence are read.")
+                said = f"At most {_MAX_EVIDENCE} pieces of evidence are read."
+                self.shape.wrong(place, "too_many", said, given=str(_MAX_EVIDENCE))
                 break
             entry = self.shape.mapping(item, place, ("kind", "where"), ("source", "at", "model"))
             model = self._optional_text(entry, "model", place)
             if model and model not in models:
-                self.shape.wrong(place, "model_unknown", f"No model of the name {model!r} is described.")
+                said = f"No model of the name {model!r} is described."
+                self.shape.wrong(place, "model_unknown", said, given=repr(model))
             at = self._past_day(entry["at"], f"{place}.at").isoformat() if "at" in entry else ""
             kind = self.shape.word(entry.get("kind"), f"{place}.kind", sorted(self._pack.evidence))
             where = self.shape.text(entry.get("where"), f"{place}.where", longest=500)
@@ -156,6 +161,7 @@ class _Reading:
                 place,
                 "day_to_come",
                 f"{day} lies behind the day of the assessment, {self._on}. Which is right?",
+                given=f"{day} > {self._on}",
             )
         return day
 

@@ -11,6 +11,7 @@ __all__ = [
     "LawOfAnotherDay",
     "LawPackMissing",
     "Problem",
+    "ProblemsFound",
     "UnreadableAssessment",
 ]
 
@@ -19,42 +20,47 @@ __all__ = [
 class Problem:
     """One thing that is wrong: where it stands, a stable word, and what to answer or correct.
 
-    `about` names the contradiction of the law pack that was met, where it is one.
+    `about` names the contradiction of the law pack that was met, where it is one; `given` is what sentences
+    in other languages need: names and numbers, but no words of English.
     """
 
     place: str
     code: str
     sentence: str
     about: str = ""
+    given: str = ""
 
 
-class ImpossibleApplication(BadRequest):
-    """A description that cannot be assessed; `problems` says all that is wrong with it, by place."""
+class ProblemsFound(BadRequest):
+    """What somebody wrote cannot be used; `problems` says all that is wrong with it, by place."""
+
+    said = "It cannot be used"
+    told_at_most = 1
+    """Problems that the message names; the others are counted."""
+    what_to_do: str | None = None
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        told = " ".join(f"{one.place}: {one.sentence}" for one in self.problems[: self.told_at_most])
+        left = len(self.problems) - self.told_at_most
+        more = f" ({left} more)" if left > 0 else ""
+        super().__init__(f"{self.said}: {told}{more}", hint=self.what_to_do)
+
+
+class ImpossibleApplication(ProblemsFound):
+    """A description that cannot be assessed."""
 
     code = "application_impossible"
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
-        count = len(self.problems)
-        first = self.problems[0]
-        more = f" ({count - 1} more)" if count > 1 else ""
-        super().__init__(
-            f"The description cannot be assessed: {first.place}: {first.sentence}{more}",
-            hint="Answer or correct each of these; nothing was assessed.",
-        )
+    said = "The description cannot be assessed"
+    what_to_do = "Answer or correct each of these; nothing was assessed."
 
 
-class ImpossiblePack(BadRequest):
-    """A law pack that does not hold together; `problems` says all that was found."""
+class ImpossiblePack(ProblemsFound):
+    """A law pack that does not hold together."""
 
     code = "law_pack_impossible"
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
-        super().__init__(
-            "The law pack does not hold together: "
-            + " ".join(f"{problem.place}: {problem.sentence}" for problem in self.problems[:20])
-        )
+    said = "The law pack does not hold together"
+    told_at_most = 20
 
 
 class LawPackMissing(NotFound):

@@ -114,6 +114,7 @@ def text_keys(pack: Pack) -> set[str]:
         *(f"open {id_}" for id_ in pack.open_points),
         *(f"evidence {kind}" for kind in pack.evidence),
         *(f"contradictions {entry.id}" for entry in pack.contradictions),
+        *(f"words {word}" for kind in pack.facts.values() for word in kind.words),
     }
 
 

@@ -23,11 +23,11 @@ class Shape:
         self.problems: list[Problem] = []
         self._file = file
 
-    def wrong(self, place: str, code: str, sentence: str, about: str = "") -> None:
+    def wrong(self, place: str, code: str, sentence: str, about: str = "", given: str = "") -> None:
         """Note a problem; of more than a hundred the first are kept."""
         if len(self.problems) < _MAX_PROBLEMS:
             where = f"{self._file}: {place}" if self._file else place
-            self.problems.append(Problem(where, code, sentence, about))
+            self.problems.append(Problem(where, code, sentence, about, given))
 
     def mapping(
         self, value: Plain, place: str, required: Sequence[str] = (), optional: Sequence[str] = ()
@@ -42,7 +42,7 @@ class Shape:
                 self.unknown_key(place, key, known)
         for key in required:
             if key not in value:
-                self.wrong(place, "key_missing", f"{key} is missing.")
+                self.wrong(place, "key_missing", f"{key} is missing.", given=key)
         return {key: inner for key, inner in value.items() if key in known}
 
     def unknown_key(self, place: str, key: str, known: Sequence[str]) -> None:
@@ -51,7 +51,7 @@ class Shape:
             return  # looking for the nearest of many thousand keys would take minutes
         near = difflib.get_close_matches(key[:60], known, n=1)
         meant = f" Is {near[0]} meant?" if near else ""
-        self.wrong(place, "key_unknown", f"{key[:60]!r} is no key here.{meant}")
+        self.wrong(place, "key_unknown", f"{key[:60]!r} is no key here.{meant}", given=repr(key[:60]))
 
     def any_mapping(self, value: Plain, place: str) -> Mapping[str, Plain]:
         """Keys of whoever wrote it, with values."""
@@ -72,14 +72,17 @@ class Shape:
         """A text that is not empty."""
         if isinstance(value, str) and value.strip() and len(value) <= longest:
             return " ".join(value.split())
-        self.wrong(place, "not_a_text", f"A text of 1 to {longest} characters was expected here.")
+        self.wrong(
+            place, "not_a_text", f"A text of 1 to {longest} characters was expected here.", given=str(longest)
+        )
         return ""
 
     def word(self, value: Plain, place: str, words: Sequence[str]) -> str:
         """One of the words."""
         if isinstance(value, str) and value in words:
             return value
-        self.wrong(place, "not_among", f"One of {', '.join(words)} was expected here.")
+        listed = ", ".join(words)
+        self.wrong(place, "not_among", f"One of {listed} was expected here.", given=listed)
         return ""
 
     def words(self, value: Plain, place: str) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def read_strict_yaml(data: bytes) -> Plain:
 
 
 def _refused(place: str, sentence: str) -> YamlRefused:
-    return YamlRefused(Problem(place or "file", "yaml_refused", sentence))
+    return YamlRefused(Problem(place or "file", "yaml_refused", sentence, given=sentence))
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

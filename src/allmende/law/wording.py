@@ -17,9 +17,10 @@ from allmende.law.flop import two_figures
 from allmende.law.pack import Pack, Rule
 from allmende.law.strict_yaml import read_strict_yaml
 
-__all__ = ["LanguageNotOffered", "Wording", "languages", "wording_in"]
+__all__ = ["LanguageNotOffered", "Wording", "languages", "problem_sentence", "wording_in"]
 
 _FOLDER = Path(__file__).with_name("messages")
+_PROBLEMS = Path(__file__).with_name("problems")
 _ORIGINAL = "en"
 
 
@@ -53,13 +54,21 @@ class Wording:
         """The name of a kind of evidence."""
         return self._text("evidence", kind, self.pack.evidence[kind])
 
-    def problem(self, problem: Problem) -> str:
-        """What to answer or correct; other problems than contradictions are told in English."""
+    def word(self, word: str) -> str:
+        """A word that a question can be answered with, for people; one of no question as it is."""
+        said = word.replace("_", " ")
         return (
-            self._text("contradictions", problem.about, problem.sentence)
-            if problem.about
-            else problem.sentence
+            said if self.language == _ORIGINAL else self.pack.texts[self.language].get(f"words {word}", said)
         )
+
+    def problem(self, problem: Problem) -> str:
+        """What to answer or correct."""
+        if problem.about:
+            return self._text("contradictions", problem.about, problem.sentence)
+        told = problem_sentence(problem, self.language)
+        if self.language != _ORIGINAL and problem.given in self.pack.facts:
+            return f"{self._text('facts', problem.given, self.pack.facts[problem.given].ask)} {told}"
+        return told
 
     def ask(self, gap: Gap) -> str:
         """The question behind a gap; of a number near a threshold, where it falls and that it is too near."""
@@ -118,8 +127,24 @@ def wording_in(language: str, pack: Pack) -> Wording:
     return Wording(language, pack, _messages(language))
 
 
+def problem_sentence(problem: Problem, language: str) -> str:
+    """What to answer or correct, in a language; in English where that has no sentence for it."""
+    found = {} if language == _ORIGINAL else _problems().get(language, {})
+    text = found.get(problem.code)
+    return problem.sentence if text is None else text.format(given=problem.given)
+
+
+@cache
+def _problems() -> dict[str, dict[str, str]]:
+    return {path.stem: _sentences(path) for path in _PROBLEMS.glob("*.yaml")}
+
+
 @cache
 def _messages(language: str) -> dict[str, str]:
-    document = read_strict_yaml((_FOLDER / f"{language}.yaml").read_bytes())
+    return _sentences(_FOLDER / f"{language}.yaml")
+
+
+def _sentences(path: Path) -> dict[str, str]:
+    document = read_strict_yaml(path.read_bytes())
     assert isinstance(document, dict)
     return {key: str(value) for key, value in document.items()}

@@ -25,6 +25,7 @@ from allmende.record.form import (
     tidy,
     unknown,
 )
+from allmende.record.licence_classes import LICENCE_CLASSES, LicenceClass, licence_class
 from allmende.record.licence_ids import spdx_expression, spdx_id
 from allmende.record.schema import record_schema
 
@@ -32,9 +33,11 @@ __all__ = [
     "CARD_TOOL",
     "CONFIG_TOOL",
     "FACTS",
+    "LICENCE_CLASSES",
     "MAX_LISTED_FILES",
     "SCHEMA",
     "Facts",
+    "LicenceClass",
     "ListedFile",
     "MalformedRecord",
     "Reason",
@@ -48,6 +51,7 @@ __all__ = [
     "files_fact",
     "hyperparameters",
     "known",
+    "licence_class",
     "make_record",
     "read_record",
     "record_schema",

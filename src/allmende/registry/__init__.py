@@ -19,6 +19,7 @@ from allmende.registry.accounts import (
     Role,
     Visibility,
     account_by_id,
+    accounts_by_id,
     count_accounts,
     create_account,
     find_account,
@@ -26,6 +27,7 @@ from allmende.registry.accounts import (
     members_of,
     memberships_of,
     remove_member,
+    search_accounts,
     set_member,
     update_account,
 )
@@ -99,6 +101,7 @@ from allmende.registry.listing import (
     visible_repos,
     visible_storage,
 )
+from allmende.registry.locking import lock_account, unlock_account
 from allmende.registry.log_subjects import LogSubject, log_subjects
 from allmende.registry.names import check_account_name, check_path, check_repo_name, name_key
 from allmende.registry.passwords import (
@@ -164,6 +167,7 @@ from allmende.registry.scan_overrides import (
     find_override,
     lifted_rules,
     list_overrides,
+    recent_overrides,
     revoke_override,
 )
 from allmende.registry.tokens import (
@@ -249,6 +253,7 @@ __all__ = [
     "TokenRole",
     "Visibility",
     "account_by_id",
+    "accounts_by_id",
     "actor_by_token_id",
     "add_override",
     "all_repos",
@@ -322,6 +327,7 @@ __all__ = [
     "list_tokens",
     "list_tree",
     "local_operator",
+    "lock_account",
     "log",
     "log_subjects",
     "lookup_repo",
@@ -345,6 +351,7 @@ __all__ = [
     "read_trees",
     "readable_repo",
     "receive",
+    "recent_overrides",
     "record_copies",
     "release",
     "remove_member",
@@ -355,6 +362,7 @@ __all__ = [
     "revoke_override",
     "revoke_token",
     "scopes_of",
+    "search_accounts",
     "set_member",
     "set_password",
     "squash",
@@ -365,6 +373,7 @@ __all__ = [
     "tags_in_use",
     "touch_token",
     "unheld_contents",
+    "unlock_account",
     "update_account",
     "update_repo",
     "usable",

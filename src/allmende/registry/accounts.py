@@ -1,23 +1,24 @@
 """Users and organisations: the namespaces in which repos lie, and who belongs to which."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 
 from allmende.ids import AccountId
 from allmende.registry.errors import AccountExists, AccountNotFound
 from allmende.registry.names import check_account_name, name_key
 from allmende.registry.tables import account, membership
-from allmende.storage import UnitOfWork
+from allmende.storage import UnitOfWork, batches
 
 __all__ = [
     "Account",
     "Role",
     "Visibility",
     "account_by_id",
+    "accounts_by_id",
     "count_accounts",
     "create_account",
     "find_account",
@@ -25,6 +26,7 @@ __all__ = [
     "members_of",
     "memberships_of",
     "remove_member",
+    "search_accounts",
     "set_member",
     "update_account",
 ]
@@ -46,6 +48,8 @@ class Account:
     is_admin: bool
     default_visibility: Visibility
     created_at: datetime
+    locked_at: datetime | None = None
+    """Since when nobody may act as this user; None: everybody who proves to be them may."""
 
 
 def create_account(
@@ -82,7 +86,7 @@ def create_account(
 
 
 def update_account(uow: UnitOfWork, current: Account, changes: Mapping[str, Any]) -> None:
-    """Set `fullname`, `email`, `is_admin` or `default_visibility`."""
+    """Set `fullname`, `email`, `is_admin`, `default_visibility` or `locked_at`."""
     uow.execute(update(account).where(account.c.id == current.id).values(**changes))
     uow.emit("account.updated", {"name": current.name, "fields": sorted(changes)}, actor_id=current.id)
 
@@ -99,6 +103,29 @@ def account_by_id(uow: UnitOfWork, account_id: AccountId) -> Account:
     if row is None:
         raise AccountNotFound(str(account_id))
     return _account(row)
+
+
+def accounts_by_id(uow: UnitOfWork, ids: Iterable[AccountId]) -> dict[AccountId, Account]:
+    """These accounts, as far as they exist."""
+    found: dict[AccountId, Account] = {}
+    for batch in batches(sorted(set(ids))):
+        rows = uow.all(select(account).where(account.c.id.in_(batch)))
+        found |= {AccountId(row.id): _account(row) for row in rows}
+    return found
+
+
+def search_accounts(uow: UnitOfWork, kind: Kind, text: str, limit: int, offset: int = 0) -> list[Account]:
+    """Users or organisations by name, of whose names `text` is a part; a page of them."""
+    query = select(account).where(account.c.kind == kind)
+    if text:
+        query = query.where(
+            or_(
+                account.c.name_key.contains(name_key(text), autoescape=True),
+                account.c.fullname.icontains(text, autoescape=True),
+            )
+        )
+    rows = uow.all(query.order_by(account.c.name_key).limit(limit).offset(offset))
+    return [_account(row) for row in rows]
 
 
 def list_accounts(uow: UnitOfWork) -> list[Account]:
@@ -155,4 +182,5 @@ def _account(row: Row[Any]) -> Account:
         is_admin=row.is_admin,
         default_visibility=row.default_visibility,
         created_at=row.created_at,
+        locked_at=row.locked_at,
     )

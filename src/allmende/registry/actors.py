@@ -118,6 +118,8 @@ def _acting(uow: UnitOfWork, token: Token | None) -> Actor:
     if token is None:
         raise CredentialsInvalid
     account = account_by_id(uow, token.account_id)
+    if account.locked_at is not None:
+        raise CredentialsInvalid
     return Actor(account, token, {org.id: role for org, role in memberships_of(uow, account.id)})
 
 

@@ -100,8 +100,9 @@ def has_password(uow: UnitOfWork, account_id: AccountId) -> bool:
 def check_password(database: Database, name: str, text: str, address: str) -> Account:
     """The user of that name, if it is their password; `address` is where the try comes from.
 
-    Raises PasswordRefused, the same for a wrong name, and TooManyRequests after several failures from one
-    address, or very many for one name. Not within a transaction: it takes a tenth of a second.
+    Raises PasswordRefused, the same for a wrong name and for a locked account, and TooManyRequests after
+    several failures from one address, or very many for one name. Not within a transaction: it takes a tenth
+    of a second.
     """
     keys = {_key(name, address): _OF_ADDRESS, _key(name, ""): _OF_NAME}
     with database.read() as uow:
@@ -112,7 +113,7 @@ def check_password(database: Database, name: str, text: str, address: str) -> Ac
         if owner is not None:
             row = uow.one_or_none(select(password.c.hashed).where(password.c.account_id == owner.id))
     right = _is_right(text[: MAX_PASSWORD_CHARS + 1], _NOBODY if row is None else row.hashed)
-    if right and owner is not None and row is not None:
+    if right and owner is not None and row is not None and owner.locked_at is None:
         with database.write() as uow:
             _forget_failures(uow, name, address)
         return owner

@@ -25,6 +25,7 @@ __all__ = [
     "find_override",
     "lifted_rules",
     "list_overrides",
+    "recent_overrides",
     "revoke_override",
 ]
 
@@ -141,6 +142,14 @@ def list_overrides(
         query = query.where(scan_override.c.content_key.in_(sorted(set(content_keys))))
     rows = uow.all(query.order_by(scan_override.c.id.desc()).limit(_MAX_LISTED))
     return [_override(row) for row in rows]
+
+
+def recent_overrides(uow: UnitOfWork, limit: int, *, below: int | None = None) -> list[ScanOverride]:
+    """The newest decisions about whatever repo, or the newest before decision `below`; for auditors."""
+    query = select(scan_override).order_by(scan_override.c.id.desc()).limit(limit)
+    if below is not None:
+        query = query.where(scan_override.c.id < below)
+    return [_override(row) for row in uow.all(query)]
 
 
 def lifted_rules(uow: UnitOfWork, repo_id: RepoId) -> Mapping[str, Lifted]:

@@ -52,6 +52,7 @@ account = Table(
     Column("is_admin", Boolean, nullable=False, comment="administers the hub"),
     Column("default_visibility", String(8), nullable=False, comment="public or private, for new repos"),
     Column("created_at", Moment, nullable=False),
+    Column("locked_at", Moment, comment="when it was locked; NULL: it is not"),
     sqlite_autoincrement=True,
 )
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, litera
 
 from allmende.ids import RepoId, RepoType
 from allmende.registry import Actor, Repo, measured_base_names, repos_by_id, tagged_with, visible_repos
-from allmende.search.tables import facet_mark, facets_in, search_entry, search_words
+from allmende.search.tables import count_facets, facet_mark, search_entry, search_words
 from allmende.search.words import expression, words_of
 from allmende.storage import UnitOfWork
 
@@ -30,7 +30,7 @@ __all__ = [
 
 SearchOrder = Literal["relevance", "updated", "created", "downloads"]
 
-FACETS = ("task", "library", "licence", "language", "base", "status", "size")
+FACETS = ("task", "library", "open", "licence_class", "licence", "language", "base", "status", "size")
 """By what one may narrow a search. The lineage measures the base; the others come with the examination."""
 
 _BASE = "base"
@@ -80,9 +80,11 @@ def find_repos(uow: UnitOfWork, viewer: Actor, query: SearchQuery) -> Found:
     conditions = _conditions(listed, query, words)
     chosen = {facet: _has(listed, facet, value) for facet, value in query.facets.items()}
     total, matched = _matching(uow, listed, and_(*conditions, *chosen.values()))
+    # Where nothing costly is asked, an index leads to the first ones without a look at all the others.
+    shown = listed.c.id.in_(matched) if words or chosen else and_(*conditions)
     rows = uow.all(
         select(listed.c.id)
-        .where(listed.c.id.in_(matched))
+        .where(shown)
         .order_by(*_order(listed, query.order, words))
         .limit(query.size)
         .offset(query.page * query.size)
@@ -174,15 +176,14 @@ def _matching(
 def _counted(uow: UnitOfWork, ids: Select[tuple[int]], facets: Iterable[str]) -> dict[str, list[FacetCount]]:
     """The most frequent values of some facets among these repos."""
     counts: dict[str, Counter[str]] = {facet: Counter() for facet in facets}
-    total = func.count().label("total")
     entry = search_entry.c
-    lines = select(entry.facets, total).where(entry.repo_id.in_(ids)).group_by(entry.facets)
-    for line in uow.all(lines):
-        for facet, value in facets_in(line.facets):
-            if facet in counts:
-                counts[facet][value] += line.total
+    lines = select(func.group_concat(entry.facets, "").label("all")).where(entry.repo_id.in_(ids))
+    for facet, value, count in count_facets(uow.execute(lines).one().all or ""):
+        if facet in counts:
+            counts[facet][value] = count
     if _BASE in counts:
         bases = measured_base_names().c
+        total = func.count().label("total")
         by_base = select(bases.base, total).where(bases.repo_id.in_(ids)).group_by(bases.base)
         counts[_BASE].update({row.base: row.total for row in uow.all(by_base)})
     return {facet: _most(counter) for facet, counter in counts.items()}

@@ -7,13 +7,16 @@ from sqlalchemy import delete, select, text
 
 from allmende.ids import RepoId
 from allmende.registry import all_repos
-from allmende.search.tables import facet_line, search_entry, search_words
+from allmende.search.tables import facet_line, facet_mark, search_entry, search_words
 from allmende.storage import UnitOfWork
 
 __all__ = ["SearchEntry", "forget_repo", "put_entry", "repos_without_entry", "tidy"]
 
 _MAX_CARD_CHARS = 20_000
 _MAX_TAGS_CHARS = 4_000
+_MADE_BY = "index"
+_VERSION = "2"
+"""Of what makes entries; those of before are made anew. 2: classes of licences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ def put_entry(uow: UnitOfWork, repo_id: RepoId, entry: SearchEntry) -> None:
             rowid=repo_id, tags=" ".join(entry.tags)[:_MAX_TAGS_CHARS], card=entry.card[:_MAX_CARD_CHARS]
         )
     )
-    uow.execute(search_entry.insert().values(repo_id=repo_id, facets=facet_line(entry.facets)))
+    facets = facet_line({**entry.facets, _MADE_BY: [_VERSION]})
+    uow.execute(search_entry.insert().values(repo_id=repo_id, facets=facets))
 
 
 def forget_repo(uow: UnitOfWork, repo_id: RepoId) -> None:
@@ -43,9 +47,10 @@ def forget_repo(uow: UnitOfWork, repo_id: RepoId) -> None:
 
 
 def repos_without_entry(uow: UnitOfWork, limit: int) -> list[RepoId]:
-    """Repos that are not in the index yet: those that an earlier version examined."""
+    """Repos that are not in the index, or that an earlier version of this program entered."""
     repos = all_repos()
-    known = select(search_entry.c.repo_id).where(search_entry.c.repo_id == repos.c.id)
+    current = search_entry.c.facets.contains(facet_mark(_MADE_BY, _VERSION))
+    known = select(search_entry.c.repo_id).where(search_entry.c.repo_id == repos.c.id, current)
     query = select(repos.c.id).where(~known.exists()).order_by(repos.c.id).limit(limit)
     return [RepoId(row.id) for row in uow.all(query)]
 

@@ -1,12 +1,13 @@
 """Tables of the search: facets in one line a repo, words in a full-text table of SQLite (FTS5)."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Column, ForeignKey, Integer, Table, Text, column, table
 
 from allmende.storage import metadata
 
-__all__ = ["facet_line", "facet_mark", "facets_in", "search_entry", "search_words"]
+__all__ = ["count_facets", "facet_line", "facet_mark", "search_entry", "search_words"]
 
 _MARK = "\n"
 _MAX_VALUE_CHARS = 96
@@ -38,7 +39,16 @@ def facet_mark(facet: str, value: str) -> str:
     return f"{_MARK}{facet}={' '.join(value[:_MAX_VALUE_CHARS].split())}{_MARK}"
 
 
-def facets_in(line: str) -> list[tuple[str, str]]:
-    """The facets of a line, with their values."""
-    pairs = (one.partition("=") for one in line.split(_MARK) if one)
-    return [(facet, value) for facet, _, value in pairs]
+def count_facets(lines: str) -> list[tuple[str, str, int]]:
+    """Each facet, value and in how many lines it is, of lines that follow one right after another."""
+    counts: dict[str, int] = {}
+    # Many repos have the same line, and whole lines are counted quickly.
+    for line, count in Counter(lines.split(_MARK + _MARK)).items():
+        for pair in line.strip(_MARK).split(_MARK):
+            counts[pair] = counts.get(pair, 0) + count
+    return [(*_parted(pair), count) for pair, count in counts.items() if pair]
+
+
+def _parted(pair: str) -> tuple[str, str]:
+    facet, _, value = pair.partition("=")
+    return facet, value

@@ -27,6 +27,7 @@ from allmende.storage.contents import (
 )
 from allmende.storage.durable import make_durable_directory, out_of_space, replace_durably
 from allmende.storage.engine import Database
+from allmende.storage.events import Event, recent_events
 from allmende.storage.figures import damaged_contents, outbox_events, stored_contents
 from allmende.storage.migrations import SchemaUnknown, migrate, pending_migrations
 from allmende.storage.object_offers import OfferedEncoding, contents_with, encodings_with_bases
@@ -56,6 +57,7 @@ from allmende.storage.objects import (
     add_encoding,
     add_pack,
     bases_below,
+    encodings_down_from,
     encodings_of,
     find_chunk_places,
     find_objects,
@@ -112,6 +114,7 @@ from allmende.storage.uploaded_xorbs import (
 )
 from allmende.storage.uploads import (
     Upload,
+    arrived_parts,
     begin_upload,
     check_parts,
     end_upload,
@@ -154,6 +157,7 @@ __all__ = [
     "ContentWriter",
     "Database",
     "Document",
+    "Event",
     "FileXorb",
     "HashMismatch",
     "KeptEncoding",
@@ -196,6 +200,7 @@ __all__ = [
     "add_pack",
     "add_runs",
     "add_uploaded_xorb",
+    "arrived_parts",
     "attempted_scopes",
     "bases_below",
     "batches",
@@ -210,6 +215,7 @@ __all__ = [
     "contents_without_xet_file",
     "damaged_contents",
     "delete_unneeded_objects",
+    "encodings_down_from",
     "encodings_in_pack",
     "encodings_of",
     "encodings_with_bases",
@@ -269,6 +275,7 @@ __all__ = [
     "put_recipe",
     "read_epoch",
     "read_generation",
+    "recent_events",
     "recipe_scopes",
     "recipe_sizes",
     "recipes_with",

@@ -18,6 +18,7 @@ from allmende.storage.unit_of_work import UnitOfWork
 
 __all__ = [
     "Upload",
+    "arrived_parts",
     "begin_upload",
     "check_parts",
     "end_upload",
@@ -120,12 +121,15 @@ def record_part(uow: UnitOfWork, upload_id: str, number: int, size_bytes: int) -
     return etag
 
 
+def arrived_parts(uow: UnitOfWork, upload_id: str) -> dict[int, str]:
+    """The parts of an upload whose bytes are durable: number to ETag."""
+    rows = uow.all(select(upload_part).where(upload_part.c.upload_id == upload_id))
+    return {row.number: row.etag for row in rows}
+
+
 def check_parts(uow: UnitOfWork, opened: Upload, claimed: dict[int, str]) -> None:
     """Raises BadRequest unless exactly the parts that the client names have arrived, all of them."""
-    arrived = {
-        row.number: row.etag
-        for row in uow.all(select(upload_part).where(upload_part.c.upload_id == opened.id))
-    }
+    arrived = arrived_parts(uow, opened.id)
     missing = sorted(set(range(1, opened.parts + 1)) - set(arrived))
     if missing:
         raise BadRequest(f"Part {missing[0]} of {opened.parts} has not arrived.", code="part_missing")

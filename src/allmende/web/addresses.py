@@ -11,16 +11,20 @@ __all__ = [
     "LISTS",
     "PREFIX",
     "blob_path",
+    "changes_path",
     "commit_path",
     "commits_path",
     "compare_path",
     "documents_path",
     "edit_path",
     "entry_path",
+    "layers_path",
+    "licence_path",
     "lineage_path",
     "list_path",
     "log_path",
     "model_path",
+    "move_path",
     "program_path",
     "record_path",
     "ref_label",
@@ -30,6 +34,7 @@ __all__ = [
     "settings_path",
     "signatures_path",
     "tree_path",
+    "upload_path",
     "with_query",
 ]
 
@@ -55,6 +60,16 @@ def compare_path(names: Iterable[str]) -> str:
 def edit_path(repo: Repo, branch: str, path: str = "") -> str:
     """Where a file is written; without a path, a new one."""
     return _at(repo, "edit", branch, path) if path else _at(repo, "new", branch, "")
+
+
+def upload_path(repo: Repo, branch: str, folder: str = "") -> str:
+    """Where files are uploaded to a branch, into a folder of it."""
+    return with_query(_at(repo, "upload", branch), {"folder": folder})
+
+
+def move_path(repo: Repo, branch: str, path: str) -> str:
+    """Where a file or folder is moved or deleted."""
+    return _at(repo, "move", branch, path)
 
 
 def settings_path(repo: Repo) -> str:
@@ -92,6 +107,11 @@ def record_path(repo: Repo, revision: str) -> str:
     return _at(repo, "record", revision)
 
 
+def licence_path(repo: Repo, revision: str) -> str:
+    """What the licence of a revision rests on."""
+    return _at(repo, "licence", revision)
+
+
 def documents_path(repo: Repo, revision: str) -> str:
     """The documents of a model that the law asks for."""
     return _at(repo, "documents", revision)
@@ -122,9 +142,19 @@ def lineage_path(repo: Repo, revision: str) -> str:
     return _at(repo, "lineage", revision)
 
 
+def layers_path(full_name: str, revision: GitOid, parent: str) -> str:
+    """What changed in a model from a parent, layer by layer."""
+    return with_query(f"{model_path(full_name)}/layers/{revision}", {"parent": parent})
+
+
 def model_path(full_name: str) -> str:
     """The page of a model by its name, as cards write it too; empty for what no model can be called."""
     return f"/{quote(full_name)}" if _FULL_NAME.fullmatch(full_name) else ""
+
+
+def changes_path(repo: Repo, before: str, after: str) -> str:
+    """What changed between two revisions."""
+    return _at(repo, "compare", f"{before}...{after}")
 
 
 def commits_path(repo: Repo, revision: str) -> str:

@@ -7,7 +7,6 @@ from starlette.routing import Route
 
 from allmende.applications import (
     Application,
-    AssessmentWithheld,
     KeptAssessment,
     changeable_application,
     delete_application,
@@ -18,14 +17,16 @@ from allmende.applications import (
 )
 from allmende.errors import BadRequest
 from allmende.flows import (
+    DescriptionImpossible,
     assess_text,
     assessment_again,
     change_application,
+    newest_shown,
     publish_application,
     register_application,
-    shown_assessment,
     shown_assessments,
 )
+from allmende.law import problem_sentence
 from allmende.registry import repos_by_id
 from allmende.storage import UnitOfWork
 from allmende.web.assess_guide import (
@@ -33,12 +34,13 @@ from allmende.web.assess_guide import (
     Guide,
     begin_guide,
     guide_of,
+    guide_that_holds,
     next_questions,
     read_guide,
     with_answers,
     without_answer,
 )
-from allmende.web.assess_view import shown
+from allmende.web.assess_view import Shown, shown
 from allmende.web.visits import Visit, form, page
 
 __all__ = ["routes"]
@@ -101,7 +103,13 @@ def edit(visit: Visit) -> Response:
     with visit.read() as uow:
         found = _changeable(visit, uow)
         description = description_of(uow, found) or ""
-    return _guided(visit, _assessed(visit, guide_of(description)), found)
+    guide = guide_of(description)
+    try:
+        return _guided(visit, _assessed(visit, guide), found)
+    except DescriptionImpossible as error:
+        # It held by the law pack of then; what it does not answer by that of now is asked again.
+        today = visit.services.database.clock().date()
+        return _guided(visit, guide_that_holds(guide, error.problems, today), found, outdated=True)
 
 
 def edit_step(visit: Visit, fields: Mapping[str, str]) -> Response:
@@ -124,8 +132,8 @@ def application(visit: Visit) -> Response:
     """An application: what follows for it, what the hub knows of its models, and what has moved."""
     with visit.read() as uow:
         found = readable_application(uow, visit.actor, *_names(visit))
-        kept = _newest(uow, found)
-        history = shown_assessments(uow, found)
+        kept = newest_shown(uow, found)
+        history = shown_assessments(uow, found).assessments
         used = models_used(uow, found)
         known = {} if kept is None else kept.basis.get("models", {})
         linked = {repo_id for repo_id in used.values() if repo_id is not None}
@@ -134,11 +142,13 @@ def application(visit: Visit) -> Response:
         (name, known.get(name, {}), repos.get(repo_id) if repo_id is not None else None)
         for name, repo_id in used.items()
     ]
+    told, refused = _told(visit, kept)
     return visit.render(
         "application.html",
         found=found,
         path=_path(found),
-        shown=None if kept is None else shown(assessment_again(kept), visit.t.language),
+        shown=told,
+        refused=refused,
         basis={} if kept is None else kept.basis,
         kept=kept,
         models=models,
@@ -181,13 +191,16 @@ def _assessed(visit: Visit, guide: Guide) -> Answered:
     return Answered(guide, assess_text(guide.text.encode(), visit.services.database.clock().date()))
 
 
-def _guided(visit: Visit, answered: Answered, found: Application | None) -> Response:
+def _guided(
+    visit: Visit, answered: Answered, found: Application | None, *, outdated: bool = False
+) -> Response:
     account = visit.actor.account
     return visit.render(
         "assess.html",
         guide=answered.guide,
         questions=next_questions(answered.guide, answered.assessment),
         problems=answered.problems,
+        outdated=outdated,
         shown=shown(answered.assessment, visit.t.language),
         found=found,
         path="/assess" if found is None else f"{_path(found)}/edit",
@@ -195,12 +208,15 @@ def _guided(visit: Visit, answered: Answered, found: Application | None) -> Resp
     )
 
 
-def _newest(uow: UnitOfWork, found: Application) -> KeptAssessment | None:
+def _told(visit: Visit, kept: KeptAssessment | None) -> tuple[Shown | None, list[str]]:
+    """What was kept, in the visitor's language, or why the law pack of now does not take its description."""
+    if kept is None:
+        return None, []
     try:
-        return shown_assessment(uow, found)
-    except AssessmentWithheld:
-        # The page says that it is being made.
-        return None
+        return shown(assessment_again(kept), visit.t.language), []
+    except DescriptionImpossible as error:
+        language = visit.t.language
+        return None, [f"{one.place}: {problem_sentence(one, language)}" for one in error.problems]
 
 
 def _changeable(visit: Visit, uow: UnitOfWork) -> Application:

@@ -7,7 +7,7 @@ over.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -31,6 +31,7 @@ __all__ = [
     "Question",
     "begin_guide",
     "guide_of",
+    "guide_that_holds",
     "next_questions",
     "read_guide",
     "with_answers",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _MAX_MODELS = 20
+_MAX_NAME = 200
 _MAX_FIELDS = 24
 """A form of the pages may have 32 fields."""
 _NONE = "-"
@@ -121,6 +123,21 @@ def guide_of(description: str) -> Guide:
     """The guide for a description that is kept."""
     found = read_strict_yaml(description.encode())
     return Guide(found if isinstance(found, dict) else {})
+
+
+def guide_that_holds(guide: Guide, problems: Sequence[Problem], on: date) -> Answered:
+    """As much of a description as the law pack of now takes, with what it does not take to be asked again.
+
+    That is all but the facts in which something is wrong; where more than these are wrong, only the names.
+    """
+    named = {name for problem in problems for name in problem.place.replace(": ", ", ").split(", ")}
+    left = replace(guide, description=_left(guide.description, named))
+    try:
+        return Answered(left, assess_text(left.text.encode(), on), tuple(problems))
+    except DescriptionImpossible:
+        names = [str(one.get("name", ""))[:_MAX_NAME] for one in _models(guide.description)][:_MAX_MODELS]
+        bare = begin_guide(str(guide.description.get("name") or _NONE)[:_MAX_NAME], "\n".join(names))
+        return Answered(bare, assess_text(bare.text.encode(), on), tuple(problems))
 
 
 def read_guide(state: str) -> Guide:
@@ -237,6 +254,35 @@ def _put(guide: Guide, key: str, value: Any) -> Guide:
 def _with(facts: Mapping[str, Any], word: str, value: Any) -> dict[str, Any]:
     left = {known: said for known, said in facts.items() if known != word}
     return left if value is None else {**left, word: value}
+
+
+def _left(description: Mapping[str, Any], places: Collection[str]) -> dict[str, Any]:
+    """A description without what stands at these places, and without keys that the law pack does not know."""
+    known: dict[str, set[str]] = {"model": {"name"}}
+    for fact in law_pack().facts:
+        group, _, word = fact.partition(".")
+        known.setdefault(group, set()).add(word)
+
+    def kept(facts: Mapping[str, Any], group: str, place: str) -> dict[str, Any]:
+        wrong = {
+            one.removeprefix(f"{start}.").partition(".")[0]
+            for one in places
+            for start in (place, group)
+            if one.startswith(f"{start}.")
+        }
+        return {word: value for word, value in facts.items() if word in known[group] - wrong}
+
+    left: dict[str, Any] = {"schema": APPLICATION_SCHEMA, "name": str(description.get("name") or _NONE)}
+    for group, facts in description.items():
+        if group in known and group != "model" and isinstance(facts, dict):
+            left[group] = kept(facts, group, group)
+    models = [
+        kept(entry, "model", f"models[{number}]")
+        for number, entry in enumerate(_models(description), start=1)
+    ]
+    evidence = description.get("evidence")
+    sound = evidence is not None and not any(one.startswith("evidence") for one in places)
+    return {**left, "models": models, **({"evidence": evidence} if sound else {})}
 
 
 def _models(description: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from allmende.law import Answer, Assessment, DateStatus, Gap, Line, Wording, languages, wording_in
+from allmende.law import (
+    Answer,
+    Assessment,
+    Branch,
+    DateStatus,
+    Gap,
+    Line,
+    Rule,
+    Wording,
+    languages,
+    wording_in,
+)
 from allmende.law import OpenItem as Open
 
 __all__ = ["Shown", "shown"]
@@ -60,6 +71,27 @@ class Shown:
     def open(self) -> list[Open]:
         """What has to be known."""
         return list(self.assessment.open_items)
+
+    @property
+    def branches(self) -> list[Branch]:
+        """What would follow on either side of each threshold that a number lies too near to."""
+        return list(self.assessment.branches)
+
+    def branch_title(self, branch: Branch) -> str:
+        """The number and the threshold."""
+        threshold = self.say.number(branch.gap.threshold)
+        return self.say.message("branch", fact=branch.gap.name, threshold=threshold)
+
+    def branch_rows(self, branch: Branch) -> list[tuple[Rule, str, str]]:
+        """The rules that differ, each with its answers: for a number that is not above, and for one above."""
+        return [
+            (
+                self.assessment.pack.rule(rule),
+                self.say.message(f"answer.{below.value}"),
+                self.say.message(f"answer.{above.value}"),
+            )
+            for rule, below, above in branch.differs
+        ]
 
     def ask(self, fact: str) -> str:
         """The question that asks for a fact."""

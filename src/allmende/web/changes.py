@@ -1,50 +1,49 @@
-"""What a commit changes: paths by comparing trees, lines of small texts; bounded in number, size and time."""
+"""What changed between two trees, path by path; bounded in number and depth."""
 
-import difflib
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from allmende.errors import TooLarge
 from allmende.ids import GitOid
-from allmende.registry import FileEntry, Repo, list_tree, read_blob
+from allmende.registry import FileEntry, list_tree
 from allmende.storage import UnitOfWork
 
-__all__ = ["Change", "DiffLine", "changed_paths", "text_diffs"]
+__all__ = ["Change", "changed_paths", "with_renames"]
 
-_MAX_CHANGES = 1000
+_MAX_CHANGES = 10_000
 _MAX_DEPTH = 128
-_MAX_DIFFS = 20
-_MAX_DIFF_BYTES = 64 * 1024
-_MAX_DIFF_LINES = 1000
-_MAX_SHOWN_LINES = 400
-_BUDGET_S = 1.0
-"""Comparing may take quadratic time; after this long no further file is compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One path, before and after; exactly one side may be missing."""
+    """One file, before and after, by full paths; exactly one side may be missing."""
 
-    path: str
     before: FileEntry | None
     after: FileEntry | None
 
     @property
-    def kind(self) -> Literal["added", "removed", "modified"]:
-        """What happened to the path."""
+    def path(self) -> str:
+        """Where the file lies; of one that is gone, where it lay."""
+        entry = self.after or self.before
+        return "" if entry is None else entry.path
+
+    @property
+    def moved_from(self) -> str:
+        """Where the same bytes lay before; empty unless the file was renamed."""
+        if self.before is None or self.after is None or self.before.path == self.after.path:
+            return ""
+        return self.before.path
+
+    @property
+    def kind(self) -> Literal["added", "removed", "modified", "renamed"]:
+        """What happened to the file."""
         if self.before is None:
             return "added"
-        return "removed" if self.after is None else "modified"
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """A line of a unified diff, its mark apart."""
-
-    kind: Literal["added", "removed", "same", "place"]
-    text: str
+        if self.after is None:
+            return "removed"
+        return "renamed" if self.moved_from else "modified"
 
 
 def changed_paths(uow: UnitOfWork, before: GitOid | None, after: GitOid) -> tuple[list[Change], bool]:
@@ -60,17 +59,23 @@ def changed_paths(uow: UnitOfWork, before: GitOid | None, after: GitOid) -> tupl
     return found, False
 
 
-def text_diffs(uow: UnitOfWork, repo: Repo, changes: list[Change]) -> dict[str, list[DiffLine]]:
-    """The changed lines of those paths that are small texts on both sides."""
-    found: dict[str, list[DiffLine]] = {}
-    end = time.monotonic() + _BUDGET_S
+def with_renames(changes: Sequence[Change]) -> list[Change]:
+    """The same, where a file that is gone and one that is new have the same bytes told as one renamed."""
+    gone: defaultdict[GitOid, list[FileEntry]] = defaultdict(list)
+    for change in reversed(changes):
+        if change.kind == "removed" and change.before is not None:
+            gone[change.before.oid].append(change.before)
+    found: list[Change] = []
+    moved: set[str] = set()
     for change in changes:
-        if len(found) == _MAX_DIFFS or time.monotonic() > end:
-            break
-        before, after = _text_lines(uow, repo, change.before), _text_lines(uow, repo, change.after)
-        if before is not None and after is not None:
-            found[change.path] = _diff(before, after)
-    return found
+        after = change.after
+        if change.kind == "added" and after is not None and gone[after.oid]:
+            before = gone[after.oid].pop()
+            moved.add(before.path)
+            found.append(Change(before, after))
+        else:
+            found.append(change)
+    return [change for change in found if change.kind != "removed" or change.path not in moved]
 
 
 def _differences(
@@ -88,42 +93,12 @@ def _differences(
         folder_after = now.oid if now is not None and now.is_directory else None
         if folder_before is not None or folder_after is not None:
             yield from _differences(uow, folder_before, folder_after, f"{prefix}{name}/")
-        file_before = None if folder_before is not None else was
-        file_after = None if folder_after is not None else now
+        file_before = None if folder_before is not None else _below(prefix, was)
+        file_after = None if folder_after is not None else _below(prefix, now)
         if file_before is not None or file_after is not None:
-            yield Change(f"{prefix}{name}", file_before, file_after)
+            yield Change(file_before, file_after)
 
 
-def _text_lines(uow: UnitOfWork, repo: Repo, entry: FileEntry | None) -> list[str] | None:
-    """The lines of a small text; none for a file that is not there; None for what is not compared."""
-    if entry is None:
-        return []
-    if entry.pointer is not None or entry.size_bytes > _MAX_DIFF_BYTES:
-        return None
-    data = read_blob(uow, repo.id, entry.oid)
-    if b"\0" in data:
-        return None
-    try:
-        lines = data.decode("utf-8").splitlines()
-    except UnicodeDecodeError:
-        return None
-    return lines if len(lines) <= _MAX_DIFF_LINES else None
-
-
-def _diff(before: list[str], after: list[str]) -> list[DiffLine]:
-    lines: list[DiffLine] = []
-    for line in difflib.unified_diff(before, after, lineterm="", n=3):
-        if line.startswith(("--- ", "+++ ")) and not lines:
-            continue
-        if len(lines) == _MAX_SHOWN_LINES:
-            break
-        lines.append(_line(line))
-    return lines
-
-
-def _line(line: str) -> DiffLine:
-    if line.startswith("@@"):
-        return DiffLine("place", line)
-    if line.startswith("+"):
-        return DiffLine("added", line[1:])
-    return DiffLine("removed", line[1:]) if line.startswith("-") else DiffLine("same", line[1:])
+def _below(prefix: str, entry: FileEntry | None) -> FileEntry | None:
+    """An entry of a folder under its full path: by that it is known whether it may be shown."""
+    return None if entry is None else replace(entry, path=f"{prefix}{entry.path}")

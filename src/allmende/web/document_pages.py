@@ -18,7 +18,7 @@ from allmende.documents import (
 from allmende.errors import NotFound
 from allmende.flows import RecordNotReady, document_sources, make_for, offered_documents
 from allmende.http import door_of
-from allmende.law import Problem
+from allmende.law import Problem, problem_sentence
 from allmende.registry import RepoNotFound
 from allmende.web.addresses import PREFIX, blob_path, program_path, with_query
 from allmende.web.repo_views import View, repo_of, view_of
@@ -116,6 +116,7 @@ def _render(
         tab="documents",
         state=state,
         problems=problems,
+        say=lambda problem: problem_sentence(problem, visit.t.language),
         additions_file=ADDITIONS_FILE,
         additions_path=blob_path(view.repo, view.name, ADDITIONS_FILE),
         has_additions=has_additions,

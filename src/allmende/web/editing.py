@@ -11,7 +11,9 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from allmende.errors import AllmendeError, BadRequest, NotFound
+from allmende.errors import AllmendeError, BadRequest
+from allmende.flows import FilesPresent, change_files
+from allmende.git import PathConflict
 from allmende.ids import GitOid, is_git_oid
 from allmende.registry import (
     AddFile,
@@ -25,12 +27,12 @@ from allmende.registry import (
     find_entry,
     prepare,
     read_blob,
-    receive,
 )
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import blob_path, edit_path, resolve_path, tree_path
+from allmende.web.branches import path_of, writable_branch
 from allmende.web.markdown import Place, TextTooLong, render_markdown
-from allmende.web.repo_views import View, forms_of, repo_of, routes_of, view_of
+from allmende.web.repo_views import View, forms_of, repo_of, routes_of
 from allmende.web.visits import Visit
 
 __all__ = ["edit", "routes", "write"]
@@ -66,9 +68,9 @@ def routes() -> list[Route]:
 
 def edit(visit: Visit) -> Response:
     """The form with the text of the head. Raises what changing raises, and NotFound where it is no text."""
-    path = str(visit.request.path_params.get("path", "")).strip("/")
+    path = path_of(visit)
     with visit.read() as uow:
-        view = _branch(visit, uow)
+        view = writable_branch(visit, uow)
         text = _text_at(uow, view, path) if path else ""
     return _form(visit, view, Draft(path, text, "", view.revision.oid, is_new=not path))
 
@@ -76,29 +78,19 @@ def edit(visit: Visit) -> Response:
 def write(visit: Visit, fields: Mapping[str, str]) -> Response:
     """Preview the text, write it, or remove the file."""
     with visit.read() as uow:
-        view = _branch(visit, uow)
+        view = writable_branch(visit, uow)
     draft = _draft(visit, fields)
     if fields.get("act") == "preview":
         return _form(visit, view, draft, preview=True)
     operation = _operation(fields.get("act"), draft)
     try:
         _receive(visit, view, draft, operation)
-    except (HeadMoved, PathInvalid) as error:
+    except (FilesPresent, HeadMoved, PathConflict, PathInvalid) as error:
         # What was written so far must not be lost with the answer.
         return _form(visit, view, draft, problem=error, status=409)
     if isinstance(operation, Remove):
         return RedirectResponse(tree_path(view.repo, view.name, draft.path.rpartition("/")[0]), 303)
     return RedirectResponse(blob_path(view.repo, view.name, draft.path), 303)
-
-
-def _branch(visit: Visit, uow: UnitOfWork) -> View:
-    """The head of a branch that the visitor may write to."""
-    repo = repo_of(visit, uow)
-    visit.actor.require_change(repo.namespace_id, repo.type, repo.full_name)
-    view = view_of(uow, repo, str(visit.request.path_params["revision"]))
-    if view.name not in view.branches:
-        raise NotFound(f"{view.name} is no branch; only branches are written to.", code="not_a_branch")
-    return view
 
 
 def _text_at(uow: UnitOfWork, view: View, path: str) -> str:
@@ -116,7 +108,7 @@ def _text_at(uow: UnitOfWork, view: View, path: str) -> str:
 
 
 def _draft(visit: Visit, fields: Mapping[str, str]) -> Draft:
-    path = str(visit.request.path_params.get("path", "")).strip("/")
+    path = path_of(visit)
     parent = fields.get("parent", "")
     if not is_git_oid(parent):
         raise BadRequest("The form is not valid.", code="form_invalid")
@@ -145,11 +137,8 @@ def _receive(visit: Visit, view: View, draft: Draft, operation: Operation) -> No
     prepared = prepare(submission, services.settings.max_inline_bytes)
     with services.database.write() as uow:
         repo = repo_of(visit, uow)
-        if draft.is_new and find_entry(uow, view.revision.commit.tree_oid, draft.path) is not None:
-            raise PathInvalid(
-                f"There is a file {draft.path} already.", hint="Choose another name, or edit that."
-            )
-        receive(uow, services.queue, visit.actor, repo, prepared)
+        fresh = (draft.path,) if draft.is_new else ()
+        change_files(services, uow, visit.actor, repo, prepared, fresh=fresh)
 
 
 def _form(
@@ -172,11 +161,16 @@ def _form(
         preview=_preview(view, draft) if preview and is_markdown else None,
         is_markdown=is_markdown or draft.is_new,
         problem=problem,
+        scripts=("edit.js",),
     )
 
 
 def _preview(view: View, draft: Draft) -> Markup:
-    place = Place(blob_path(view.repo, view.name, ""), resolve_path(view.repo, view.name, ""))
+    place = Place(
+        blob_path(view.repo, view.name, ""),
+        resolve_path(view.repo, view.name, ""),
+        draft.path.rpartition("/")[0],
+    )
     text = draft.text
     if text.startswith("---\n"):
         # What a card declares is no part of what it says.

@@ -146,7 +146,8 @@ def blob(visit: Visit) -> Response:
         shown=shown,
         scan=scan,
         may_have_unsafe=may_have,
-        may_edit=_is_text(shown, path) and entry.pointer is None and _may_write(visit, view),
+        may_edit=_is_text(shown, path) and entry.pointer is None,
+        may_write=_may_write(visit, view),
     )
 
 

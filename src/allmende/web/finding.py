@@ -10,16 +10,15 @@ from allmende.errors import BadRequest
 from allmende.facts import revisions_facts
 from allmende.ids import RepoType
 from allmende.registry import (
-    MAIN,
     AccountNotFound,
     Repo,
     RepoQuery,
     count_repos,
     find_account,
+    heads_of,
     list_repos,
     members_of,
     memberships_of,
-    read_ref,
 )
 from allmende.search import FACETS, MAX_PAGES, Found, SearchOrder, SearchQuery, find_repos
 from allmende.storage import UnitOfWork
@@ -137,6 +136,8 @@ def _narrowed(visit: Visit, facet: str, value: str) -> str:
 
 
 def _word(facet: str, value: str, t: Catalogue) -> str:
+    if facet in ("licence_class", "open"):
+        return t.word(f"licence_{facet.removeprefix('licence_')}.{value}", value)
     if facet == "status":
         return t.word(f"scan.status.{value}", value)
     return t.word(f"list.size.{value}", value) if facet == "size" else value
@@ -160,7 +161,7 @@ def namespace(visit: Visit) -> Response:
 
 
 def _lines(uow: UnitOfWork, repos: list[Repo]) -> list[Line]:
-    heads = {repo.id: head.commit_oid for repo in repos if (head := read_ref(uow, repo.id, MAIN))}
+    heads = heads_of(uow, [repo.id for repo in repos])
     facts = revisions_facts(uow, heads.items(), ["safetensors", "gguf"])
     return [
         Line(repo, parameters_in(facts[repo.id, heads[repo.id]]) if repo.id in heads else None)

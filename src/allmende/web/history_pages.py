@@ -3,12 +3,11 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
-from allmende.flows import entry_verdicts
-from allmende.http import door_of
-from allmende.registry import FileEntry, RepoGated, check_gate, log, read_commits
-from allmende.storage import UnitOfWork
-from allmende.web.changes import Change, DiffLine, changed_paths, text_diffs
-from allmende.web.repo_views import View, repo_of, routes_of, view_of
+from allmende.registry import log, read_commits
+from allmende.web.changes import changed_paths, with_renames
+from allmende.web.diff_files import compared, gathered
+from allmende.web.diff_pages import ON_PAGE, in_columns
+from allmende.web.repo_views import repo_of, routes_of, view_of
 from allmende.web.visits import Visit
 
 __all__ = ["commit", "commits", "routes"]
@@ -42,32 +41,25 @@ def commits(visit: Visit) -> Response:
 
 def commit(visit: Visit) -> Response:
     """One commit against its first parent."""
+    columns = in_columns(visit)
+    page_number = visit.page_number()
     with visit.read() as uow:
         view = view_of(uow, repo_of(visit, uow), str(visit.request.path_params["revision"]))
         this = view.revision.commit
         parent = read_commits(uow, this.parents[:1]).get(this.parents[0]) if this.parents else None
         changes, more = changed_paths(uow, None if parent is None else parent.tree_oid, this.tree_oid)
-        diffs = _diffs(visit, uow, view, changes)
+        changes = with_renames(changes)
+        part = changes[page_number * ON_PAGE : (page_number + 1) * ON_PAGE]
+        found = gathered(visit, uow, view, part)
     return visit.render(
-        "commit.html", view=view, tab="history", commit=this, changes=changes, more=more, diffs=diffs
+        "commit.html",
+        view=view,
+        tab="history",
+        commit=this,
+        count=len(changes),
+        more=more,
+        found=compared(visit, found, in_columns=columns),
+        in_columns=columns,
+        page_number=page_number,
+        has_more=(page_number + 1) * ON_PAGE < len(changes),
     )
-
-
-def _diffs(visit: Visit, uow: UnitOfWork, view: View, changes: list[Change]) -> dict[str, list[DiffLine]]:
-    """Lines of files are file contents: behind a gate they are for those who were let in.
-
-    What the scan stops or holds back is left out, on either side.
-    """
-    try:
-        check_gate(uow, visit.actor, view.repo)
-    except RepoGated:
-        return {}
-    hidden: set[str] = set()
-    door = door_of(visit.request, visit.actor, view.repo)
-    for side in ("before", "after"):
-        entries: list[FileEntry] = [
-            entry for change in changes if (entry := getattr(change, side)) is not None
-        ]
-        verdicts = entry_verdicts(visit.services, uow, view.repo.id, entries)
-        hidden.update(path for path, verdict in verdicts.items() if not door.shows(uow, verdict))
-    return text_diffs(uow, view.repo, [change for change in changes if change.path not in hidden])

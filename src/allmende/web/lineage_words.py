@@ -4,10 +4,10 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from allmende.flows import DeclaredBase, EdgeView, LineageView, ParentView
+from allmende.flows import DeclaredBase, EdgeView, LineageView, ParentView, has_layer_change
 from allmende.formats import JsonValue
 from allmende.ids import GitOid
-from allmende.web.addresses import model_path
+from allmende.web.addresses import layers_path, model_path
 from allmende.web.messages import Catalogue
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Descent",
     "Figure",
     "claims",
+    "compare_commands",
     "descents",
     "kin_link",
     "kin_name",
@@ -39,11 +40,15 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A parent by its name, where that leads, and its share where it is one of several."""
+    """A parent by its name, where that leads, and its share where it is one of several.
+
+    `layers` is the page of what changed from it layer by layer; empty where no layer can have changed.
+    """
 
     name: str
     link: str
     share: str
+    layers: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,16 @@ def claims(view: LineageView, t: Catalogue) -> tuple[Claim, ...]:
     return tuple(_claim(base, t) for base in view.declared)
 
 
+def compare_commands(parent: ParentView, view: LineageView) -> str:
+    """How anyone compares the two on a machine of their own."""
+    older = f" --revision {parent.revision}" if parent.repo == view.repo else ""
+    return (
+        f"hf download {shlex.quote(parent.repo)}{older} --local-dir parent\n"
+        f"hf download {shlex.quote(view.repo)} --local-dir child\n"
+        "allmende diff parent child --html report.html"
+    )
+
+
 def _descent(view: LineageView, edge: EdgeView, t: Catalogue) -> Descent:
     steps = tuple(reversed(edge.chain))
     listed = sorted(edge.parents, key=lambda parent: -(parent.weight or 0.0))
@@ -114,17 +129,18 @@ def _descent(view: LineageView, edge: EdgeView, t: Catalogue) -> Descent:
         return Descent(edge, (), t("lineage.root"), (t("lineage.root_says"),), (), "")
     return Descent(
         edge,
-        tuple(_parent(view, parent, t) for parent in listed),
+        tuple(_parent(view, edge, parent, t) for parent in listed),
         " \N{RIGHTWARDS ARROW} ".join(relation_word(relation, t) for relation in steps),
         tuple(t.word(f"lineage.says.{relation}", relation) for relation in steps),
         _figures(edge.evidence, t),
-        _commands(listed[0], view) if listed else "",
+        compare_commands(listed[0], view) if listed else "",
     )
 
 
-def _parent(view: LineageView, parent: ParentView, t: Catalogue) -> Parent:
+def _parent(view: LineageView, edge: EdgeView, parent: ParentView, t: Catalogue) -> Parent:
     name, link = kin_name(parent.repo, parent.revision, view), kin_link(parent.repo, parent.revision, view)
-    return Parent(name, link, "" if parent.weight is None else t.share(parent.weight))
+    layers = layers_path(view.repo, view.revision, parent.repo) if has_layer_change(edge.relation) else ""
+    return Parent(name, link, "" if parent.weight is None else t.share(parent.weight), layers)
 
 
 def _claim(base: DeclaredBase, t: Catalogue) -> Claim:
@@ -137,16 +153,6 @@ def _claim(base: DeclaredBase, t: Catalogue) -> Claim:
     )
     link = "" if base.code == "not_here" else model_path(base.name)
     return Claim(base.name, link, base.status, relation_word(declared, t) if declared else "", reason)
-
-
-def _commands(parent: ParentView, view: LineageView) -> str:
-    """How anyone compares the two on a machine of their own."""
-    older = f" --revision {parent.revision}" if parent.repo == view.repo else ""
-    return (
-        f"hf download {shlex.quote(parent.repo)}{older} --local-dir parent\n"
-        f"hf download {shlex.quote(view.repo)} --local-dir child\n"
-        "allmende diff parent child --html report.html"
-    )
 
 
 def _figures(evidence: Mapping[str, JsonValue], t: Catalogue) -> tuple[Figure, ...]:

@@ -111,6 +111,7 @@ def log_overview(visit: Visit) -> Response:
         witnessed = witnessed_logs(uow)
         evidence = list_evidence(uow)
         told_keys = key_entries(uow)
+    key_set = services.log.key_sets.newest()
     return visit.render(
         "log.html",
         scripts=(_SCRIPT,),
@@ -125,6 +126,7 @@ def log_overview(visit: Visit) -> Response:
         evidence_count=len(evidence),
         keys=_keys(services),
         told_keys=told_keys,
+        key_set=None if key_set is None else key_set.keys,
         words=_words(visit.t),
     )
 

@@ -1,4 +1,4 @@
-"""The settings of a repo, for those who may change it: who sees it, what it is called, and its end."""
+"""The settings of a repo, for those who may change it: who sees it, who may, its name, and its end."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -11,6 +11,7 @@ from allmende.flows import change_repo, remove_repo, rename_repo
 from allmende.registry import Gate, Repo, check_repo_name
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import LISTS, settings_path
+from allmende.web.repo_access import access_of, change_membership, make_token
 from allmende.web.repo_views import forms_of, repo_of, routes_of, view_of
 from allmende.web.visits import Visit
 
@@ -27,14 +28,30 @@ def routes() -> list[Route]:
 
 def settings(visit: Visit) -> Response:
     """The page. Raises SignInRequired and AccessDenied as changing would."""
+    return _shown(visit)
+
+
+def _shown(visit: Visit, *, secret: str = "", said: str = "") -> Response:
     with visit.read() as uow:
-        view = view_of(uow, _changeable(visit, uow), _BRANCH)
-    return visit.render("repo_settings.html", view=view, tab="settings", gates=_GATES)
+        repo = _changeable(visit, uow)
+        view = view_of(uow, repo, _BRANCH)
+        people = access_of(visit, uow, repo)
+    return visit.render(
+        "repo_settings.html",
+        view=view,
+        tab="settings",
+        gates=_GATES,
+        people=people,
+        secret=secret,
+        said=said,
+    )
 
 
 def change(visit: Visit, fields: Mapping[str, str]) -> Response:
     """Do what one of the forms asks for; leads to where the repo is then."""
     services = visit.services
+    if fields.get("act") == "token":
+        return _new_token(visit, fields)
     with services.database.write() as uow:
         repo = _changeable(visit, uow)
         match fields.get("act"):
@@ -44,6 +61,9 @@ def change(visit: Visit, fields: Mapping[str, str]) -> Response:
                 target = settings_path(repo)
             case "rename":
                 target = settings_path(rename_repo(services, uow, visit.actor, repo, _new_name(fields, repo)))
+            case "member":
+                change_membership(visit, uow, repo, fields)
+                target = settings_path(repo)
             case "delete":
                 if fields.get("name", "").strip() != repo.full_name:
                     raise BadRequest(
@@ -56,6 +76,13 @@ def change(visit: Visit, fields: Mapping[str, str]) -> Response:
             case _:
                 raise BadRequest("Nothing is asked for.", code="form_invalid")
     return RedirectResponse(target, 303)
+
+
+def _new_token(visit: Visit, fields: Mapping[str, str]) -> Response:
+    """A new token is shown in the answer, and never again."""
+    with visit.services.database.write() as uow:
+        secret = make_token(visit, uow, _changeable(visit, uow), fields)
+    return _shown(visit, secret=secret, said=fields.get("name", "").strip())
 
 
 def _changeable(visit: Visit, uow: UnitOfWork) -> Repo:

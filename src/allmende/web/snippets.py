@@ -30,6 +30,9 @@ def snippets(hub: str, repo: Repo, library: str | None) -> list[Snippet]:
     loading = _LOADING.get("datasets" if repo.type == "dataset" else library or "")
     if loading is not None:
         found.append(Snippet("load", loading.format(name=repo.full_name)))
+    if repo.type == "model":
+        lines = f"allmende pull {repo.full_name} --into {repo.name}\nallmende verify {repo.name} --offline"
+        found.append(Snippet("checked", f"export HF_ENDPOINT={hub}\n{lines}"))
     return found
 
 

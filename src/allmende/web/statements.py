@@ -9,7 +9,7 @@ from allmende.facts import Fact, FactSource, RevisionFacts
 from allmende.flows import SCAN, ContentsFigures
 from allmende.formats import library_of, pipeline_tag_of
 from allmende.registry import Repo
-from allmende.web.addresses import list_path, scan_path
+from allmende.web.addresses import licence_path, list_path, scan_path
 from allmende.web.messages import Catalogue
 from allmende.web.stored import stored_words
 
@@ -157,12 +157,12 @@ def _named(known: Known, t: Catalogue) -> list[Statement]:
 def _licence(known: Known, t: Catalogue) -> Statement:
     values = _texts(known.card.get("license"))
     if not values:
-        return Statement("licence", t("licence.none"), None)
+        return Statement("licence", t("licence.none"), None, link=licence_path(known.repo, _BRANCH))
     says = ", ".join(values)
     named = _texts(known.card.get("license_name"))
     if named and values == ["other"]:
         says = named[0]
-    link = list_path(known.repo.type, tag=f"license:{values[0]}")
+    link = licence_path(known.repo, _BRANCH)
     return Statement("licence", _short(says), "declared", t("evidence.card"), link)
 
 

@@ -17,7 +17,15 @@ from starlette.responses import Response
 
 from allmende.errors import AllmendeError, BadRequest, Forbidden
 from allmende.flows import Services
-from allmende.http import SESSION_COOKIE, Endpoint, base_url, read_body, services_of, session_actor
+from allmende.http import (
+    SESSION_COOKIE,
+    Endpoint,
+    base_url,
+    json_object,
+    read_body,
+    services_of,
+    session_actor,
+)
 from allmende.registry import ANONYMOUS, Actor, needs_touch, touch_token
 from allmende.storage import UnitOfWork
 from allmende.web import addresses
@@ -31,7 +39,18 @@ from allmende.web.messages import (
     preferred_language,
 )
 
-__all__ = ["CONTENT_SECURITY_POLICY", "MAX_FORM_BYTES", "Visit", "error_page", "form", "page"]
+__all__ = [
+    "CONTENT_SECURITY_POLICY",
+    "MAX_FORM_BYTES",
+    "Visit",
+    "arrive",
+    "error_page",
+    "expect_person",
+    "form",
+    "page",
+    "require_own_origin",
+    "script_call",
+]
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; "
@@ -39,7 +58,7 @@ CONTENT_SECURITY_POLICY = (
 )
 """Nothing runs, nothing is loaded from elsewhere, nobody frames the page."""
 
-_WITH_SCRIPTS = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'"
+_WITH_SCRIPTS = f"{CONTENT_SECURITY_POLICY}; worker-src 'self'; script-src 'self'; connect-src 'self'"
 """For the few pages that bring a script: it comes from the hub, and asks nobody else."""
 
 MAX_FORM_BYTES = 16 * 1024
@@ -64,8 +83,12 @@ _templates.globals.update(
     scan_path=addresses.scan_path,
     settings_path=addresses.settings_path,
     edit_path=addresses.edit_path,
+    move_path=addresses.move_path,
+    upload_path=addresses.upload_path,
     lineage_path=addresses.lineage_path,
     model_path=addresses.model_path,
+    changes_path=addresses.changes_path,
+    licence_path=addresses.licence_path,
     commits_path=addresses.commits_path,
     commit_path=addresses.commit_path,
     record_path=addresses.record_path,
@@ -156,8 +179,8 @@ def page(handler: Callable[[Visit], Response]) -> Endpoint:
     """An endpoint that answers a person with a page; `handler` runs in a thread."""
 
     async def endpoint(request: Request) -> Response:
-        _expect_person(request)
-        return await run_sync(lambda: handler(_arrive(request)))
+        expect_person(request)
+        return await run_sync(lambda: handler(arrive(request)))
 
     endpoint.__name__ = handler.__name__
     endpoint.__doc__ = handler.__doc__
@@ -170,10 +193,29 @@ def form(
     """An endpoint for a form of one of the hub's own pages; raises Forbidden for one of another site."""
 
     async def endpoint(request: Request) -> Response:
-        _expect_person(request)
-        _require_own_origin(request)
+        expect_person(request)
+        require_own_origin(request)
         fields = _fields(request, await read_body(request, max_bytes))
-        return await run_sync(lambda: handler(_arrive(request), fields))
+        return await run_sync(lambda: handler(arrive(request), fields))
+
+    endpoint.__name__ = handler.__name__
+    endpoint.__doc__ = handler.__doc__
+    return endpoint
+
+
+def script_call(
+    handler: Callable[[Visit, Mapping[str, object]], Response], max_bytes: int | None = None
+) -> Endpoint:
+    """An endpoint for the scripts of the hub's own pages: a JSON object comes in, errors are JSON too.
+
+    It acts for the session, as a form does, and like one is taken from the hub's own pages alone.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        require_own_origin(request)
+        limit = services_of(request).settings.max_json_bytes if max_bytes is None else max_bytes
+        body = await read_body(request, limit)
+        return await run_sync(lambda: handler(arrive(request), json_object(body)))
 
     endpoint.__name__ = handler.__name__
     endpoint.__doc__ = handler.__doc__
@@ -192,13 +234,14 @@ def error_page(request: Request, status: int, error: AllmendeError) -> Response:
     )
 
 
-def _expect_person(request: Request) -> None:
+def expect_person(request: Request) -> None:
     """Errors of this request are shown as pages, if the client reads pages."""
     if "text/html" in request.headers.get("accept", ""):
         request.state.error_page = error_page
 
 
-def _arrive(request: Request) -> Visit:
+def arrive(request: Request) -> Visit:
+    """The visit that a request is: who is signed in, and in which language they read. Reads the database."""
     visit = Visit(request, ANONYMOUS, catalogue(preferred_language(request)))
     request.state.visit = visit
     if SESSION_COOKIE in request.cookies:
@@ -216,7 +259,7 @@ def _signed_in(visit: Visit) -> Actor:
     return actor
 
 
-def _require_own_origin(request: Request) -> None:
+def require_own_origin(request: Request) -> None:
     """Browsers name the page's origin with every form; a foreign one, or none, is refused."""
     scheme, _, host = request.headers.get("origin", "").partition("://")
     own = {urlsplit(base_url(request)).netloc, request.headers.get("host", "")}

@@ -13,11 +13,18 @@ from allmende.formats import (
     read_header,
 )
 
-__all__ = ["HEADER_SUFFIXES", "TensorLine", "WeightHeader", "read_weight_header"]
+__all__ = [
+    "HEADER_SUFFIXES",
+    "MAX_SAFETENSORS_HEADER_BYTES",
+    "TensorLine",
+    "WeightHeader",
+    "read_gguf_header",
+    "read_weight_header",
+]
 
 HEADER_SUFFIXES = (".safetensors", ".gguf")
 
-_MAX_SAFETENSORS_HEADER_BYTES = 4 * 1024 * 1024
+MAX_SAFETENSORS_HEADER_BYTES = 4 * 1024 * 1024
 _GGUF_LIMITS = GgufLimits(header_bytes=32 * 1024 * 1024, tensors=20_000, strings=400_000, kept_elements=4)
 _MAX_TENSORS = 1000
 _MAX_ENTRIES = 200
@@ -50,7 +57,7 @@ def read_weight_header(reader: BinaryIO, size_bytes: int, path: str) -> WeightHe
     """The header of a safetensors or GGUF file; raises Malformed, also for what is beyond a page."""
     if path.lower().endswith(".gguf"):
         return _gguf(reader, size_bytes)
-    header = read_header(reader, size_bytes, _MAX_SAFETENSORS_HEADER_BYTES)
+    header = read_header(reader, size_bytes, MAX_SAFETENSORS_HEADER_BYTES)
     lines = tuple(
         TensorLine(tensor.name, tensor.dtype, _shape(tensor.shape), tensor.elements)
         for tensor in header.tensors[:_MAX_TENSORS]
@@ -69,8 +76,13 @@ def _header(header: SafetensorsHeader | GgufHeader, lines: tuple[TensorLine, ...
     )
 
 
+def read_gguf_header(reader: BinaryIO, size_bytes: int) -> GgufHeader:
+    """The header of a GGUF file within the bounds of a page; raises Malformed."""
+    return read_gguf(reader, size_bytes, _GGUF_LIMITS)
+
+
 def _gguf(reader: BinaryIO, size_bytes: int) -> WeightHeader:
-    header = read_gguf(reader, size_bytes, _GGUF_LIMITS)
+    header = read_gguf_header(reader, size_bytes)
     lines = tuple(
         TensorLine(tensor.name, tensor.type, _shape(tensor.dims), tensor.elements)
         for tensor in header.tensors[:_MAX_TENSORS]

@@ -1,6 +1,7 @@
 """Weights: what models hold, how they are akin, where they differ. Offline, and without running anything."""
 
 from allmende.weights.choosing import choose_weights
+from allmende.weights.colour_scale import STEPS, LogScale, ramp
 from allmende.weights.diff import ModelDiff, TensorDiff, compare_models
 from allmende.weights.diff_document import diff_document
 from allmende.weights.diff_report import diff_report
@@ -32,6 +33,7 @@ __all__ = [
     "KIN_AGREEMENT",
     "RELATIONS",
     "SKETCH_VERSION",
+    "STEPS",
     "TRACE_VERSION",
     "BytesMissing",
     "Edge",
@@ -40,6 +42,7 @@ __all__ = [
     "Grade",
     "KeyDiff",
     "Lineage",
+    "LogScale",
     "MappedFile",
     "Model",
     "ModelDiff",
@@ -81,6 +84,7 @@ __all__ = [
     "oddities_of",
     "open_model",
     "open_places",
+    "ramp",
     "read_sketch",
     "read_tensors",
     "rows_of",

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import time
 import zipfile
 from collections.abc import Iterator
@@ -10,12 +11,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from allmende.app import create_app
-from allmende.applications import newest_assessment, readable_application
-from allmende.flows import open_services, policy_text, run_log
+from allmende.applications import (
+    TooManyApplications,
+    TooManyVersions,
+    newest_assessment,
+    readable_application,
+)
+from allmende.flows import (
+    Services,
+    change_application,
+    open_services,
+    policy_text,
+    register_application,
+    run_log,
+)
+from allmende.law import markdown_text
 from allmende.log import newest_entry
 from allmende.proof import judge_evidence
 from allmende.registry import (
@@ -50,7 +65,7 @@ models:
 
 
 @pytest.fixture
-def hub(tmp_path) -> Iterator[Family]:
+def services(tmp_path) -> Services:
     opened = open_services(Settings(data=tmp_path / "data", workers=0))
     services = replace(opened, scanner=scanner_in_process())
     new_schema(services.database)
@@ -61,6 +76,11 @@ def hub(tmp_path) -> Iterator[Family]:
         lab = create_account(uow, "lab", "org")
         set_member(uow, lab, users["bob"], "write")
         set_member(uow, lab, users["rea"], "read")
+    return services
+
+
+@pytest.fixture
+def hub(services: Services) -> Iterator[Family]:
     with TestClient(create_app(services), base_url="http://127.0.0.1", follow_redirects=False) as client:
         made = Family(client, services)
         made.publish("alice/base", "model.safetensors", safetensors_of(BASE), {})
@@ -205,9 +225,7 @@ def test_a_model_that_becomes_private_is_told_of_no_more(hub: Family) -> None:
     again = hub(f"{API}/applications/lab/desk/assessment").json()
     assert set(again["facts"]["model:alice/base"]) == {"model.role"}
     newest, first = history(hub, by=None)
-    assert newest["moved"]["models"] == [
-        {"model": "alice/base", "what": "state", "before": "seen", "after": "not_told"}
-    ]
+    assert newest["moved"] is None, "what moved would say that a model is here"
     assert (first["shown"], first["moved"]) == (False, None)
     assert "mit" not in json.dumps(newest)
 
@@ -229,9 +247,110 @@ def test_private_models_enter_private_applications_of_their_namespace_alone(hub:
     hub.work()
     facts = hub(f"{API}/applications/bob/two/assessment").json()["facts"]
     assert set(facts["model:bob/own"]) == {"model.role"}
-    (newest, _first) = history(hub, "bob/two", None)
-    assert newest["moved"]["assessment"]["changes"] == []
-    assert [one["what"] for one in newest["moved"]["models"]] == ["state"]
+    (only,) = history(hub, "bob/two", None)
+    assert (only["number"], only["moved"]) == (2, None)
+    details = {by: hub(f"{API}/applications/bob/two", by).json()["models"][0] for by in ("alice", "bob")}
+    assert [details[by]["on_this_hub"] for by in ("alice", "bob")] == [False, True]
+
+
+def told_to_strangers(hub: Family, name: str, model: str) -> dict[str, str]:
+    """All that a stranger can get of an application, without its names, times and digests."""
+    found = {}
+    for path in ("", "/assessments", "/assessment", "/assessment?format=markdown", "/documents/annex-iv"):
+        found[path] = hub(f"{API}/applications/{name}{path}", "alice").text
+    found["page"] = hub(f"/applications/{name}", "alice").text
+    pack = send(hub, "GET", f"{name}/evidence", "alice")
+    assert pack.status_code == 200, pack.text
+    with zipfile.ZipFile(io.BytesIO(pack.content)) as packed:
+        names = sorted(packed.namelist())
+        found["names"] = json.dumps(names)
+        for one in names:
+            if one.startswith("attached/"):
+                found[one] = packed.read(one).decode()
+    for word, put in (
+        (markdown_text(model), "MODEL"),
+        (model, "MODEL"),
+        (name, "APPLICATION"),
+        (f"<wbr>{name[4:]} ", "APPLICATION"),
+    ):
+        found = {path: text.replace(word, put) for path, text in found.items()}
+    varying = r"[0-9a-f]{64}|\d{4}-\d\d-\d\dT[0-9:.]+Z?|\d\d:\d\d(:\d\d)?"
+    return {path: re.sub(varying, "-", text) for path, text in found.items()}
+
+
+def test_a_private_model_looks_to_strangers_like_one_that_never_was(hub: Family) -> None:
+    hub.publish("bob/own", "model.safetensors", safetensors_of(TUNED), {}, private=True)
+    hub.work()
+    models = {"bob/one": "bob/own", "bob/two": "bob/xyz"}
+    for name, model in models.items():
+        assert send(hub, "POST", name, "bob", CHAT.replace("alice/base", model)).status_code == 200
+        answer = hub.client.put(
+            f"{API}/applications/{name}/visibility",
+            json={"private": False},
+            headers={"Authorization": "Bearer token-of-bob"},
+        )
+        assert answer.status_code == 200
+        withheld = hub(f"{API}/applications/{name}/assessment", "alice")
+        assert (withheld.status_code, withheld.json()["code"]) == (404, "assessment_withheld")
+    hub.work()
+    one, two = (told_to_strangers(hub, name, model) for name, model in models.items())
+    for path, told in one.items():
+        assert told == two[path], path
+    assert "seen" not in one["attached/models.json"]
+
+
+def test_a_model_is_followed_when_it_is_renamed(hub: Family) -> None:
+    register(hub)
+    all_logged(hub)
+    renamed = hub.client.post(
+        "/api/repos/move",
+        json={"fromRepo": "alice/base", "toRepo": "alice/renamed", "type": "model"},
+        headers={"Authorization": "Bearer token-of-alice"},
+    )
+    assert renamed.status_code == 200, renamed.text
+    found = judge_evidence(
+        io.BytesIO(send(hub, "GET", "lab/desk/evidence", "rea").content), policy_text(hub.services).encode()
+    )
+    assert [one.repo for one in found.revisions] == ["alice/renamed"], "before it is assessed again"
+    described = send(hub, "PUT", "lab/desk", "bob", CHAT.replace("Help desk", "Desk")).json()
+    known = {one["name"]: one["known"] for one in described["models"]}
+    assert known["alice/base"]["repo"] == "alice/renamed"
+    hub.publish("alice/base", "model.safetensors", safetensors_of(TUNED), {})
+    hub.work()
+    described = send(hub, "PUT", "lab/desk", "bob", CHAT.replace("Help desk", "The desk")).json()
+    known = {one["name"]: one["known"] for one in described["models"]}
+    assert known["alice/base"]["repo"] == "alice/base", "the name is another repo's now"
+
+
+def test_a_hub_keeps_so_many_applications_and_versions(services: Services) -> None:
+    few = services.settings.model_copy(update={"max_applications": 1, "max_application_versions": 2})
+    services = replace(services, settings=few)
+    with services.database.read() as uow:
+        bob = authenticate(uow, "token-of-bob")
+    register_application(services, bob, "lab", "desk", CHAT, private=True)
+    with pytest.raises(TooManyApplications, match="lab has 1 applications"):
+        register_application(services, bob, "lab", "other", CHAT, private=True)
+    register_application(services, bob, "bob", "other", CHAT, private=True)
+    change_application(services, bob, "lab", "desk", CHAT.replace("Help desk", "Desk"))
+    with pytest.raises(TooManyVersions, match="described 2 times") as caught:
+        change_application(services, bob, "lab", "desk", CHAT)
+    assert "max_application_versions" in str(caught.value.hint)
+
+
+def test_a_list_reads_no_document(hub: Family) -> None:
+    register(hub)
+    licence_is(hub, "cc-by-nc-4.0")
+    hub.work()
+    with hub.services.database.write() as uow:
+        uow.execute(text("UPDATE application_assessment SET document = inputs"))
+    newest, first = history(hub)
+    assert (newest["number"], first["number"]) == (2, 1)
+    page = send(hub, "GET", "lab/desk/assessments", "rea", limit=1).json()
+    assert [one["number"] for one in page["assessments"]] == [2]
+    assert page["assessments"][0]["moved"]["models"], "what moved is told on a page by itself"
+    assert page["next"] == 2
+    rest = send(hub, "GET", "lab/desk/assessments", "rea", limit=1, before=2).json()
+    assert ([one["number"] for one in rest["assessments"]], rest["next"]) == ([1], None)
 
 
 def test_a_model_that_is_not_described_any_more_leaves_no_trace_for_strangers(hub: Family) -> None:
@@ -308,6 +427,14 @@ def test_a_try_out_keeps_nothing_and_speaks_two_languages(hub: Family) -> None:
     assert english["footer"] != german["footer"]
     report = hub.client.post(f"{API}/assess?format=markdown", content=CHAT.encode())
     assert report.headers["content-type"].startswith("text/markdown")
+    plain = hub.client.post(f"{API}/assess?format=text", content=CHAT.encode())
+    assert plain.headers["content-type"].startswith("text/plain")
+    assert "══ The application" in plain.text
+    evil = CHAT.replace("Help desk", "'<b>x</b> [y](https://e.example) \u202e | z'")
+    told = hub.client.post(f"{API}/assess?format=markdown", content=evil.encode()).text
+    kinds = {child.type for token in MarkdownIt().parse(told) for child in token.children or []}
+    assert kinds <= {"text", "text_special"}
+    assert "\u202e" not in told
     assert hub.client.post(f"{API}/assess?lang=xx", content=CHAT.encode()).status_code == 400
     assert hub(f"{API}/applications", "bob").json()["applications"] == []
 

@@ -45,6 +45,15 @@ def test_users(hub: Path, answer: Answer, command: Command) -> None:
     assert "taken" in command("admin", "user", "create", "ADA", code=4)
 
 
+def test_a_user_is_locked_and_unlocked(hub: Path, answer: Answer, command: Command) -> None:
+    assert answer("admin", "user", "lock", "bob")["locked_at"]
+    assert [bool(user["locked_at"]) for user in answer("admin", "user", "list")["users"]] == [False, True]
+    assert "unlocked bob" in command("admin", "user", "unlock", "bob")
+    assert answer("admin", "user", "list")["users"][1]["locked_at"] is None
+    command("admin", "user", "lock", "lab", code=3)
+    command("admin", "user", "unlock", "nobody", code=3)
+
+
 def test_a_password_comes_from_standard_input(
     hub: Path, services: Services, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +149,9 @@ def test_jobs(hub: Path, services: Services, answer: Answer, command: Command) -
     command("admin", "jobs", "retry", code=2)
     command("admin", "jobs", "retry", "1", "--all", code=2)
     command("admin", "jobs", "--limit", "0", code=2)
+    assert answer("admin", "jobs", "cancel", str(job["id"]))["job"] == job["id"]
+    assert answer("admin", "jobs")["jobs"] == []
+    command("admin", "jobs", "cancel", str(job["id"]), code=3)
 
 
 def test_garbage_is_counted_and_then_removed(hub: Path, answer: Answer, command: Command) -> None:

@@ -282,3 +282,21 @@ def test_eight_threads_claim_each_job_once(database: Database, queue: SqlJobQueu
         thread.join()
     assert sorted(claimed) == list(range(200))
     assert queue.counts() == {("scan", "done"): 200}
+
+
+def test_what_waits_or_failed_is_cancelled_and_nothing_else(database: Database, put: Put) -> None:
+    queue = SqlJobQueue(database, max_attempts=1)
+    put("scan", {"n": 1}, key="scan:7")
+    run = claim(queue)
+    with pytest.raises(JobUnknown):
+        queue.cancel(run.id)
+    assert queue.fail(run, "broken")
+    queue.cancel(run.id)
+    put("scan", {"n": 2}, key="scan:7")
+    queue.cancel(queue.list_jobs()[0].id)
+    put("scan", {"n": 3}, key="scan:7")
+    done = claim(queue)
+    assert queue.finish(done)
+    with pytest.raises(JobUnknown):
+        queue.cancel(done.id)
+    assert [found.payload["n"] for found in queue.list_jobs()] == [3]

@@ -4,12 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import update
 
 from allmende.flows import Services, collect_garbage, remove_repo
-from allmende.flows.search_index import index_missing
+from allmende.flows.search_index import index_for_search, index_missing
 from allmende.jobs import JobContext
 from allmende.registry import ANONYMOUS, Actor, AddFile, LinkContent, Repo, move_repo, update_repo
-from allmende.search import FACETS, FacetCount, Found, SearchQuery, find_repos, forget_repo
+from allmende.search import (
+    FACETS,
+    FacetCount,
+    Found,
+    SearchQuery,
+    find_repos,
+    forget_repo,
+    repos_without_entry,
+)
+from allmende.search.tables import search_entry
 from tests.integration.flows.families import fresh, safetensors_of
 from tests.integration.registry.conftest import Commit, MakeRepo, Upload
 
@@ -119,6 +129,35 @@ def test_facets_narrow_and_count_what_is_found(hub: Hub, alice: Actor, upload: U
     assert hub.names(facets={"licence": "mit", "language": "de"}) == ["alice/a"]
     assert hub.names(facets={"licence": "mit", "size": "s"}) == []
     assert hub.names(facets={"size": "s"}) == ["alice/d"]
+
+
+def test_licences_are_told_by_class_and_by_whether_they_are_open(hub: Hub, alice: Actor) -> None:
+    hub.publish(alice, "a", card("x", license="mit"))
+    hub.publish(alice, "b", card("x", license="[mit, cc-by-nc-4.0]"))
+    hub.publish(alice, "c", card("x", license="bigscience-openrail-m"))
+    hub.publish(alice, "d", card("x", license="other"))
+    found = hub.find()
+    assert found.facets["open"] == [
+        FacetCount("disputed", 1),
+        FacetCount("free", 1),
+        FacetCount("not_free", 1),
+    ]
+    assert found.facets["licence_class"] == [
+        FacetCount("permissive", 2), FacetCount("non_commercial", 1), FacetCount("use_limits", 1),
+    ]  # fmt: skip
+    assert hub.names(facets={"open": "free"}) == ["alice/a"]
+    assert set(hub.names(facets={"licence_class": "permissive"})) == {"alice/a", "alice/b"}
+
+
+def test_entries_of_an_earlier_version_are_made_anew(hub: Hub, alice: Actor) -> None:
+    repo = hub.publish(alice, "a", card("x", license="mit"))
+    with hub.services.database.write() as uow:
+        assert repos_without_entry(uow, 10) == []
+        uow.execute(update(search_entry).values(facets="\nlicence=mit\n"))
+        assert repos_without_entry(uow, 10) == [repo.id]
+        index_for_search(uow, repo.id)
+        assert repos_without_entry(uow, 10) == []
+    assert hub.names(facets={"open": "free"}) == ["alice/a"]
 
 
 def test_a_measured_base_is_a_facet(hub: Hub, alice: Actor, upload: Upload) -> None:

@@ -22,6 +22,7 @@ from allmende.storage import (
     bases_below,
     contents_to_pack,
     delete_unneeded_objects,
+    encodings_down_from,
     encodings_in_pack,
     encodings_of,
     find_attempts,
@@ -103,6 +104,20 @@ class TestSight:
             assert find_objects(uow, LAB, [name("same")])[name("same")].number == own
             assert find_objects(uow, OTHER, [name("same")])[name("same")].number == public
             assert [one.size_bytes for one in encodings_of(uow, LAB, name("same"))] == [5, 9]
+
+    def test_many_are_looked_up_with_all_they_rest_on(self, database: Database) -> None:
+        with database.write() as uow:
+            put(uow, PUBLIC, "base")
+            put(uow, PUBLIC, "middle", ["base"])
+            put(uow, LAB, "top", ["middle"])
+            put(uow, LAB, "other")
+            put(uow, LAB, "unasked", ["base"])
+        with database.read() as uow:
+            found = encodings_down_from(uow, LAB, [name("top"), name("other"), name("absent")])
+            assert found == {
+                name(word): encodings_of(uow, LAB, name(word)) for word in ("base", "middle", "top", "other")
+            }
+            assert encodings_down_from(uow, PUBLIC, [name("top")]) == {}
 
     def test_chunks_are_found_by_scope_too(self, database: Database) -> None:
         with database.write() as uow:

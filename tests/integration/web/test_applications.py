@@ -3,9 +3,13 @@
 import html
 import json
 import re
+import zlib
+
+from sqlalchemy import text as sql
 
 from allmende.flows import Services
 from tests.integration.web.conftest import Person
+from tests.unit.law.described import BASES, document
 
 STATE = re.compile(r'name="state" value="([^"]*)"')
 ASKED = re.compile(r'name="(one|many):([^"]+)"')
@@ -136,3 +140,55 @@ def test_forms_of_elsewhere_and_forms_that_were_tampered_with_are_refused(
     assert alice.send("/assess", {"name": " ", "models": ""}).status_code == 400
     assert alice.send("/assess", {"name": "x", "models": "\n".join(map(str, range(30)))}).status_code == 400
     assert alice.open("/applications/new").status_code == 200
+
+
+def test_a_description_that_the_law_of_now_refuses_is_asked_for_again(
+    alice: Person, services: Services
+) -> None:
+    path = "/applications/alice/old"
+    facts = {**BASES["both"], **BASES["fine_tune"]}
+    fields = {"act": "save", "namespace": "alice", "short": "old", "visibility": "private"}
+    state = json.dumps({"description": document(facts), "skipped": []})
+    assert alice.send("/assess", {"state": state, **fields}).status_code == 303
+    old = document({**facts, "system.infers": "perhaps", "system.colour": "red", "model.gone": "yes"})
+    old["guild"] = {"word": "yes"}
+    with services.database.write() as uow:
+        uow.execute(sql("UPDATE application_version SET description = :it"), {"it": json.dumps(old)})
+    edit = alice.open(f"{path}/edit")
+    assert edit.status_code == 200
+    assert "The law has been read anew" in edit.text
+    assert "is no key here" in edit.text
+    left = json.loads(state_in(edit.text))["description"]
+    assert "infers" not in left["system"]
+    assert "guild" not in left
+    assert left["operator"] == document(facts)["operator"], "what still holds is kept"
+    assert "gone" not in left["models"][0]
+    assert len(left["models"][0]) == len(document(facts)["models"][0])
+    saved = {"state": state_in(edit.text), "act": "save", "replaces": "1"}
+    assert alice.send(f"{path}/edit", saved).status_code == 303
+    with services.database.write() as uow:
+        refused = zlib.compress(json.dumps(old).encode())
+        uow.execute(sql("UPDATE application_assessment SET inputs = :it"), {"it": refused})
+    page = alice.open(path)
+    assert page.status_code == 200
+    assert "can be assessed again when these are answered" in page.text
+
+
+def test_a_number_near_a_threshold_shows_two_branches_on_the_page(stranger: Person) -> None:
+    facts = {**BASES["both"], **BASES["fine_tune"], "model.modification_flop": 3e23}
+    state = json.dumps({"description": document(facts), "skipped": []})
+    told = stranger.send("/assess", {"state": state, "act": "next"}).text
+    assert "Two branches at a threshold" in told
+    rows = told[told.index("Two branches at a threshold") :]
+    assert "<td>no</td><td>YES</td>" in rows
+
+
+def test_choices_and_what_is_wrong_are_told_in_german(stranger: Person) -> None:
+    stranger.open("/assess?lang=de")
+    facts = {**BASES["both"]}
+    del facts["system.purposes"]
+    state = json.dumps({"description": document(facts), "skipped": []})
+    told = stranger.send("/assess", {"state": state, "act": "next"}).text
+    assert "<span>Kreditwürdigkeit</span>" in told
+    wrong = {"state": state, "act": "next", "one:application|dates.first_placed": "2026-02-31"}
+    assert "Der Wert passt nicht zu dieser Frage." in stranger.send("/assess", wrong).text

@@ -105,6 +105,7 @@ def test_additions_that_cannot_be_used_are_questions_and_no_document(stranger: P
     page = stranger.open("/bob/wrong/documents/main").text
     assert shows(page, "documents.impossible")
     assert "declared_by" in words(page)
+    assert "declared_by fehlt." in words(stranger.open("/bob/wrong/documents/main?lang=de").text)
     assert not [link for link in links(page) if link.startswith("/api/") and "/documents/" in link]
 
 

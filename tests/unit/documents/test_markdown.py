@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from allmende.documents import as_markdown, make_document
-from allmende.documents.markdown import _plain
+from allmende.law import markdown_text
 from tests.unit.documents.described import card, minilm
 
 HOSTILE = (
@@ -58,7 +58,7 @@ def test_hidden_characters_are_told_by_their_number() -> None:
 @settings(max_examples=150, deadline=None)
 def test_any_text_reads_as_itself(text: str) -> None:
     line = " ".join(text.split())
-    tokens = PARSER.parse(f"word: {_plain(text)}")
+    tokens = PARSER.parse(f"word: {markdown_text(text)}")
     shown = "".join(child.content for token in tokens for child in token.children or [])
     expected = f"word: {line}".replace("\x00", "\ufffd").rstrip()
     assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]

@@ -5,16 +5,21 @@ from datetime import date
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from allmende.law import (
     Assessment,
+    ImpossibleApplication,
     LanguageNotOffered,
     LawOfAnotherDay,
     assess,
     assessment_document,
+    assessment_markdown,
     assessment_report,
     languages,
     law_pack,
+    problem_sentence,
+    read_application,
     wording_in,
 )
 from tests.unit.law.described import BASES, TODAY, described
@@ -111,6 +116,60 @@ def test_the_text_says_what_the_document_says(language: str) -> None:
     for item in document["open"]:
         assert item["ask"] in text
     assert "accounts of 2025" not in text.splitlines()[0]
+
+
+HOSTILE = (
+    "<script>x</script>", "[x](https://e.example)", "![x](https://e.example/p.png)", "a | b", "https://e.example",
+    "`x` *y* _z_", "a\n# heading\n- item", "\u202eevil\u200b", "1. x",
+)  # fmt: skip
+
+
+def shape(text: str) -> list[str]:
+    return [token.type for token in MarkdownIt().parse(text)]
+
+
+def test_names_and_texts_are_no_markup_in_markdown() -> None:
+    """Wherever somebody writes freely: the name, a model's name, evidence and where it lies."""
+
+    def told(text: str) -> str:
+        evidence = [{"kind": "training_summary", "where": text, "source": "declared", "model": text}]
+        lines = {"schema": "allmende.application/1", "name": text, "models": [{"name": text}]}
+        data = json.dumps({**lines, "system": {"infers": True}, "evidence": evidence}).encode()
+        made = assess(read_application(data, PACK, TODAY), PACK, TODAY)
+        return assessment_markdown(made, wording_in("en", PACK))
+
+    markdown = told(" ".join(HOSTILE))
+    assert shape(markdown) == shape(told("word"))
+    kinds = {child.type for token in MarkdownIt().parse(markdown) for child in token.children or []}
+    assert kinds <= {"text", "text_special"}
+    assert not any(one in markdown for one in "\u202e\u200b")
+
+
+@pytest.mark.parametrize("language", languages())
+def test_markdown_has_the_lines_of_the_text(language: str) -> None:
+    wording = wording_in(language, PACK)
+    text, markdown = assessment_report(found(), wording), assessment_markdown(found(), wording)
+    tokens = [token for token in MarkdownIt().parse(markdown) if token.type == "inline"]
+    shown = ["".join(child.content for child in token.children or []) for token in tokens]
+    assert shown == [line.lstrip(" ═─") for line in text if line]
+
+
+def test_choices_and_problems_have_german_words() -> None:
+    german, english = wording_in("de", PACK), wording_in("en", PACK)
+    assert (german.word("creditworthiness"), english.word("small_mid_cap")) == (
+        "Kreditwürdigkeit",
+        "small mid cap",
+    )
+    wrong = b"schema: x\nsystem: {infers: perhaps, colour: red}\nmodels: 3"
+    with pytest.raises(ImpossibleApplication) as caught:
+        read_application(wrong, PACK, TODAY)
+    told = {problem.place: german.problem(problem) for problem in caught.value.problems}
+    assert told["system"] == "'colour' ist hier kein Schlüssel."
+    assert told["system.infers"].endswith("Der Wert passt nicht zu dieser Frage.")
+    assert told["models"] == "Hier wird eine Liste erwartet."
+    for problem in caught.value.problems:
+        assert problem_sentence(problem, "de") != problem.sentence
+        assert problem_sentence(problem, "en") == problem.sentence
 
 
 def test_the_footer_says_what_it_is_and_what_it_is_not() -> None:

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from allmende.http import base_url, services_of
-from allmende.hub.delegation import Delegation, claims_of, delegation_of
+from allmende.http.calls import base_url, services_of
+from allmende.http.delegation import Delegation, claims_of, delegation_of
 from allmende.ids import Sha256
 from allmende.registry import Actor, Repo
 from allmende.storage import LinkInvalid

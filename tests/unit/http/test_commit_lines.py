@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allmende.errors import TooLarge
-from allmende.hub.commit_lines import CommitLines, CommitMalformed
+from allmende.http import CommitLines, CommitMalformed
 from allmende.ids import Sha256
 from allmende.registry import AddFile, LinkContent, PathInvalid, Remove
 from allmende.settings import Settings

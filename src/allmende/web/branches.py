@@ -1,0 +1,23 @@
+"""Where a visitor may write: the head of a branch, and the path that the address means."""
+
+from allmende.errors import NotFound
+from allmende.storage import UnitOfWork
+from allmende.web.repo_views import View, repo_of, view_of
+from allmende.web.visits import Visit
+
+__all__ = ["path_of", "writable_branch"]
+
+
+def writable_branch(visit: Visit, uow: UnitOfWork) -> View:
+    """The head of a branch that the visitor may write to. Raises SignInRequired, AccessDenied, NotFound."""
+    repo = repo_of(visit, uow)
+    visit.actor.require_change(repo.namespace_id, repo.type, repo.full_name)
+    view = view_of(uow, repo, str(visit.request.path_params["revision"]))
+    if view.name not in view.branches:
+        raise NotFound(f"{view.name} is no branch; only branches are written to.", code="not_a_branch")
+    return view
+
+
+def path_of(visit: Visit) -> str:
+    """The path in the repo that the address ends with; empty where it has none."""
+    return str(visit.request.path_params.get("path", "")).strip("/")

@@ -1,0 +1,116 @@
+"""Chromium as the tests use it: started once, watched for everything that a page must not do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    sync_playwright,
+)
+
+__all__ = ["FLAGS", "PATIENCE_MS", "Visitor", "chromium_at", "visiting"]
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 120_000
+
+_SENTINEL = """
+window.__ran = [];
+for (const name of ['alert', 'confirm', 'prompt']) {
+    window[name] = said => { window.__ran.push(name + ' ' + said); };
+}
+document.addEventListener('securitypolicyviolation', event => {
+    console.error('policy violated: ' + event.violatedDirective + ' ' + event.blockedURI);
+});
+"""
+"""Runs before the page's own scripts: what was made to run by the page's texts is noted."""
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser: pages in `context`, and what happened on them that should not have."""
+
+    context: BrowserContext
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.add_init_script(_SENTINEL)
+        self.context.on("console", self._said)
+        self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        self.context.on("dialog", self._asked)
+        self.context.on("request", self._requested)
+
+    def open(self, path: str = "/") -> Page:
+        """A new page at an address of the hub, which must answer well."""
+        page = self.context.new_page()
+        self.go(page, path)
+        return page
+
+    def go(self, page: Page, path: str) -> None:
+        """Lead a page to an address of the hub, which must answer well."""
+        answer = page.goto(self.url + path, wait_until="load")
+        assert answer is not None
+        assert answer.ok, f"{path} answers {answer.status}"
+
+    @property
+    def foreign(self) -> list[str]:
+        """What was asked for elsewhere than of the hub."""
+        own = (f"{self.url}/", "data:", "blob:")
+        return [url for url in self.requests if not url.startswith(own)]
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.complaints.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _requested(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+
+@contextmanager
+def chromium_at(place: str | Path) -> Iterator[Browser]:
+    """Chromium, until the end of the block."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=place, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def visiting(
+    browser: Browser, url: str, *, scripts: bool = True, width: int = 1280, scheme: str = "light"
+) -> Iterator[Visitor]:
+    """A visitor who reads English; at the end of the block nothing may have been wrong on any page."""
+    context = browser.new_context(
+        java_script_enabled=scripts,
+        locale="en-GB",
+        viewport={"width": width, "height": 800},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    visitor = Visitor(context, url)
+    try:
+        yield visitor
+        assert visitor.complaints == []
+        assert visitor.foreign == []
+    finally:
+        context.close()
