@@ -26,6 +26,7 @@ from tests.scanners import scanner_in_process
 
 API = "/api/allmende/v1"
 PASSWORD = "a rather long word"
+ORIGIN = {"Origin": "http://127.0.0.1"}
 TABLES = ("repo", "ref", "account", "membership", "access_grant")
 """Where it shows that something was done which others see."""
 
@@ -48,11 +49,14 @@ class Hub:
 
     def form(self, target: str, /, **fields: str) -> httpx2.Response:
         """A form of a page, by alice's browser."""
-        origin = {"Origin": "http://127.0.0.1"}
+        return self.browse(target, data=fields)
+
+    def browse(self, target: str, **body: Any) -> httpx2.Response:
+        """What a page or its script sends, by alice's browser."""
         if "allmende_session" not in self.client.cookies:
             signed_in = {"name": "alice", "password": PASSWORD}
-            assert self.client.post("/login", data=signed_in, headers=origin).status_code == 303
-        answer = self.client.post(target, data=fields, headers=origin)
+            assert self.client.post("/login", data=signed_in, headers=ORIGIN).status_code == 303
+        answer = self.client.post(target, headers=ORIGIN, **body)
         assert answer.status_code in (200, 303), (target, answer.text)
         return answer
 

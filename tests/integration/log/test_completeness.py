@@ -54,9 +54,12 @@ WRITING = {
     "/settings/hub/users": "account.created",
     "/settings/hub/users/{}": "password.set",
     "/{}/{}/edit/{}/{}": "ref.updated",
+    "/{}/{}/move/{}/{}": "ref.updated",
     "/{}/{}/new/{}": "ref.updated",
     "/{}/{}/scan/{}": "scan.overridden",
     "/{}/{}/settings": "repo.visibility",
+    "/{}/{}/upload/{}": "ref.updated",
+    "/{}/{}/upload/{}/commit": "ref.updated",
 }
 """Addresses that change something, by what they do first. Parameters are left out."""
 
@@ -73,6 +76,8 @@ WITHOUT_ACT = {
     "/xet/{}/{}/v1/shards": "bytes alone",
     "/xet/{}/{}/v1/xorbs/{}/{}": "bytes alone",
     "/xet/{}/{}/v2/shards": "bytes alone",
+    "/{}/{}/upload/{}/begin": "says where bytes go",
+    "/{}/{}/upload/{}/check": "says how a file would be kept",
     "/{}/{}/info/lfs/objects/batch": "says where bytes go",
     "/{}/{}/info/lfs/objects/verify": "checks bytes",
     "/{}/{}/{}/info/lfs/objects/batch": "says where bytes go",

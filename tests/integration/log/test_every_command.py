@@ -47,7 +47,9 @@ COMMAND_CALLS: dict[str, list[str]] = {
     "admin token revoke": ["token create bob two --role read", "token revoke bob two"],
     "admin user create": ["user create carl"],
     "admin user erase": ["user create dora", "user erase dora --yes"],
+    "admin user lock": ["user create erik", "user lock erik"],
     "admin user password": ["user password bob"],
+    "admin user unlock": ["user create fred", "user lock fred", "user unlock fred"],
 }
 """What an operator says; `{repo}` is a new repo with a file that the scan holds back."""
 

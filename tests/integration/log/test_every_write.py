@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from allmende import api, hub, web
 from allmende.http import register_convertors
+from allmende.merkle import KeyKind, generate_key
 from allmende.proof import (
     Resource,
     Statement,
@@ -37,6 +38,70 @@ def change_by_form(hub: Hub, way: str) -> None:
     target = f"/{name}/edit/main/README.md" if way == "edit" else f"/{name}/new/main"
     (parent,) = set(re.findall(r'name="parent" value="([0-9a-f]{40})"', hub.client.get(target).text))
     hub.form(target, parent=parent, text="other", title="t", act="save", path="other.txt")
+
+
+def head(hub: Hub, name: str) -> str:
+    return str(hub.send("GET", f"/api/models/{name}/revision/main").json()["sha"])
+
+
+def move_by_form(hub: Hub) -> None:
+    name = hub.repo({"a.txt": "a"})
+    target = f"/{name}/move/main/a.txt"
+    hub.form(target, parent=head(hub, name), target="b.txt", title="", act="move")
+    hub.form(f"/{name}/move/main/b.txt", parent=head(hub, name), title="", act="remove")
+
+
+def upload_by_form(hub: Hub) -> None:
+    name = hub.repo()
+    fields = {"parent": head(hub, name), "folder": "", "title": "", "message": ""}
+    hub.browse(f"/{name}/upload/main", data=fields, files={"files": ("a.txt", b"a")})
+
+
+def upload_by_script(hub: Hub) -> None:
+    name = hub.repo()
+    lines = [
+        {"key": "header", "value": {"summary": "upload", "parentCommit": head(hub, name)}},
+        {"key": "file", "value": {"path": "a.txt", "content": "YQ==", "encoding": "base64"}},
+    ]
+    body = "\n".join(map(json.dumps, lines)).encode()
+    hub.browse(f"/{name}/upload/main/commit", content=body)
+
+
+def change_users(hub: Hub) -> None:
+    """A user made, and all that an administrator does to one."""
+    hub.form("/settings/hub/users", name="gina", fullname="", email="")
+    secret = "another rather long word"
+    mine = {"password": PASSWORD}
+    for fields in (
+        {"act": "password", "new": secret, "again": secret},
+        {"act": "admin"},
+        {"act": "plain"},
+        {"act": "lock"},
+        {"act": "unlock"},
+        {"act": "erase", "name": "gina"},
+    ):
+        hub.form("/settings/hub/users/gina", **mine, **fields)
+
+
+def lift_as_administrator(hub: Hub) -> None:
+    name = hub.repo({"broken.pkl": samples.QUARANTINED})
+    hub.work("examine")
+    repo = {"type": "model", "repo": name}
+    lifting = {"act": "lift", "revision": "main", "path": "broken.pkl", "rule": "", "reason": "I made it"}
+    hub.form("/settings/hub/overrides", **repo, **lifting)
+    hub.form("/settings/hub/overrides", **repo, act="revoke", number=str(hub.lifted(name)))
+
+
+def scan_again(hub: Hub) -> None:
+    hub.repo({"good.pkl": samples.CLEAN})
+    hub.form("/settings/hub/policy", act="scan")
+    hub.work("examine", "rescan")
+
+
+def change_peers(hub: Hub) -> None:
+    key = generate_key("peer.example/log", KeyKind.ED25519).verifier.text
+    hub.form("/settings/hub/peers", act="add", key=key, url="", password=PASSWORD)
+    hub.form("/settings/hub/peers", act="remove", key=key)
 
 
 def copy_large(hub: Hub) -> None:
@@ -93,7 +158,8 @@ def change_account(hub: Hub) -> None:
     hub.form("/settings", act="profile", fullname="Alice A.")
     hub.form("/settings", act="token", name="new", role="read", days="")
     hub.form("/settings", act="revoke", name="new")
-    hub.form("/settings", act="password", old=PASSWORD, new=PASSWORD + "!", again=PASSWORD + "!")
+    for old, new in ((PASSWORD, PASSWORD + "!"), (PASSWORD + "!", PASSWORD)):
+        hub.form("/settings", act="password", old=old, new=new, again=new)
 
 
 def change_repo_by_form(hub: Hub) -> None:
@@ -204,10 +270,20 @@ CALLS: dict[str, Callable[[Hub], object]] = {
     "/api/{}/{}/{}/tag/{}": lambda hub: hub.send("POST", f"/api/models/{hub.repo()}/tag/main", {"tag": "v1"}),
     "/api/{}/{}/{}/user-access-request/grant": grant,
     "/settings": change_account,
+    "/settings/hub/jobs": lambda hub: hub.form("/settings/hub/jobs", act="retry_all"),
+    "/settings/hub/keys": lambda hub: hub.form("/settings/hub/keys", act="statement", password=PASSWORD),
+    "/settings/hub/overrides": lift_as_administrator,
+    "/settings/hub/peers": change_peers,
+    "/settings/hub/policy": scan_again,
+    "/settings/hub/users": lambda hub: hub.form("/settings/hub/users", name="hans", fullname="", email=""),
+    "/settings/hub/users/{}": change_users,
     "/{}/{}/edit/{}/{}": lambda hub: change_by_form(hub, "edit"),
+    "/{}/{}/move/{}/{}": move_by_form,
     "/{}/{}/new/{}": lambda hub: change_by_form(hub, "new"),
     "/{}/{}/scan/{}": lift_by_form,
     "/{}/{}/settings": change_repo_by_form,
+    "/{}/{}/upload/{}": upload_by_form,
+    "/{}/{}/upload/{}/commit": upload_by_script,
 }
 """A call of each address that `test_completeness` says to change something."""
 
@@ -215,6 +291,8 @@ ALSO = {
     f"{API}/applications/{{}}/{{}}": {"application.changed", "application.deleted"},
     f"{API}/applications/{{}}/{{}}/visibility": {"application.hidden"},
     "/applications/{}/{}": {"application.hidden", "application.deleted"},
+    "/settings/hub/overrides": {"scan.override_revoked"},
+    "/settings/hub/users/{}": {"account.updated", "account.erased", "hub.administered"},
     "/settings": {"account.updated", "token.issued", "token.revoked"},
     "/{}/{}/settings": {"repo.gated", "repo.moved", "repo.deleted"},
 }
