@@ -8,10 +8,11 @@ import pytest
 
 from allmende.flows import Services
 from allmende.registry import lookup_repo, read_commits
-from allmende.web.changes import changed_paths, text_diffs
+from allmende.web.changes import changed_paths
 from tests.integration.web.conftest import Person
-from tests.integration.web.filled import commit, new_repo, repo, safetensors_file
+from tests.integration.web.filled import commit, new_repo, safetensors_file
 from tests.integration.web.reading import Reading, shows, words
+from tests.patience import soon
 
 HERON = "/alice/heron-small"
 
@@ -167,21 +168,20 @@ def test_a_commit_of_many_files_is_cut(services: Services, stranger: Person) -> 
     assert page.count('class="diff"') <= 20
 
 
-def test_a_folder_that_becomes_a_file_is_two_changes(services: Services) -> None:
+def test_a_folder_that_becomes_a_file_is_two_changes(services: Services, stranger: Person) -> None:
     new_repo(services, "bob", "bob/turns")
     first = commit(services, "bob", "model", "bob/turns", {"x/a": b"1", "x/b": b"2", "same/c": b"3"}, "t")
     second = commit(services, "bob", "model", "bob/turns", {"x": b"file"}, "u", remove=("x/",))
     with services.database.read() as uow:
         trees = {oid: found.tree_oid for oid, found in read_commits(uow, [first, second]).items()}
         changes, more = changed_paths(uow, trees[first], trees[second])
-        diffs = text_diffs(uow, repo(uow, "model", "bob/turns"), changes)
     assert not more
     assert [(change.path, change.kind) for change in changes] == [
         ("x/a", "removed"),
         ("x/b", "removed"),
         ("x", "added"),
     ]
-    assert [line.text for line in diffs["x"]][-1] == "file"
+    assert "+file" in words(stranger.open(f"/bob/turns/commit/{second}").text).replace("+ ", "+")
 
 
 def test_comparing_hostile_texts_takes_no_long_time(services: Services, stranger: Person) -> None:
@@ -193,9 +193,9 @@ def test_comparing_hostile_texts_takes_no_long_time(services: Services, stranger
     after = {name: b"\n".join(reversed(data.split(b"\n"))) for name, data in before.items()}
     commit(services, "bob", "model", "bob/slow", before, "t")
     commit(services, "bob", "model", "bob/slow", after, "u")
-    answer = stranger.open("/bob/slow/commit/main")
+    with soon(10.0):
+        answer = stranger.open("/bob/slow/commit/main")
     assert answer.status_code == 200
-    assert answer.elapsed.total_seconds() < 10
 
 
 def test_config_is_what_it_was(stranger: Person) -> None:
