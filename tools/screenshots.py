@@ -41,6 +41,8 @@ def pages_of(model: str, dataset: str | None) -> Mapping[str, str]:
         "commit": f"/{model}/commit/main",
         "scan": f"/{model}/scan/main",
         "lineage": f"/{model}/lineage",
+        "layers": f"/{model}/layers/main",
+        "licence": f"/{model}/licence/main",
         "record": f"/{model}/record/main",
         "signatures": f"/{model}/signatures/main",
         "documents": f"/{model}/documents/main",
