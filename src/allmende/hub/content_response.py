@@ -130,13 +130,23 @@ class _Sending:
         self._services = services
         self._content = content
         self._file = file
+        self._has_begun = False
         self.close = file.close
 
     def read_at(self, start: int, most: int) -> bytes:
-        """Some bytes from `start` on. Raises ContentDamaged."""
+        """Some bytes from `start` on. Raises ContentDamaged.
+
+        The first ones are as many as are asked for, so that damage among them is found before there is an
+        answer; then what is at hand is passed on as it is.
+        """
         self._file.seek(start)
+        file = self._file
         try:
-            chunk = self._file.read1(most) if isinstance(self._file, ContentReader) else self._file.read(most)
+            if self._has_begun and isinstance(file, ContentReader):
+                chunk = file.read1(most)
+            else:
+                chunk = file.read(most)
+            self._has_begun = True
         except BytesDamaged as error:
             mark_damaged(self._services, self._content, error.message)
             raise ContentDamaged(self._content.sha256, error.message) from error

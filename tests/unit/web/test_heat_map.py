@@ -87,7 +87,9 @@ def test_a_long_label_is_cut() -> None:
 
 def test_the_style_sheet_has_the_colours_of_the_scale_for_light_and_dark() -> None:
     sheet = (Path(heat_map.__file__).parent / "static" / "style.css").read_text()
-    told = re.findall(r"\.heat-(\d+) \{ fill: (#[0-9a-f]{6}); \}", sheet)
+    tokens = dict(re.findall(r"--(heat-\d+): (#[0-9a-f]{6});", sheet))
+    used = re.findall(r"\.heat-(\d+) \{ fill: var\(--(heat-\d+)\); \}", sheet)
+    told = [(number, tokens[token]) for number, token in used]
     places = [round(number * (STEPS - 1) / (COLOURS - 1)) for number in range(COLOURS)]
     wanted = [
         (str(number), colours[place])
