@@ -40,7 +40,7 @@ demo: .venvs/demo/.stamp  ## Start a hub, publish a model and derivatives, say w
 serve: .venvs/demo/.stamp  ## Start a hub on http://127.0.0.1:8080 with its data in ./allmende-data
 	@.venvs/demo/bin/allmende serve
 
-test: .venvs/dev/.stamp  ## Unit, integration and contract tests with the stock client (under 5 minutes)
+test: .venvs/dev/.stamp  ## Unit, integration and contract tests with the stock client (some 15 minutes on two processors)
 	@$(DEV)/python -m pytest tests/unit tests/integration tests/contract $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
 
 check: .venvs/dev/.stamp  ## Format, lint, types and import contracts
@@ -53,7 +53,7 @@ format: .venvs/dev/.stamp  ## Put the sources into form
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
-ci: check test sample torch browser  ## All of the above and a bounded sample of everything else (under 30 minutes)
+ci: check test sample torch browser  ## All of the above and a bounded sample of everything else (within an hour on two processors)
 	@$(MAKE) demo ONESHOT=1
 
 sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp .venvs/proof-judge/.stamp .venvs/bom-judge/.stamp  ## System and attack tests, slow ones, older clients
