@@ -143,7 +143,7 @@ def run_rounds(folder: Path, seeds: tuple[int, ...]) -> None:
             each.result()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_nothing_acknowledged_is_lost_and_nothing_half_done_shows(tmp_path):
     run_rounds(tmp_path, ROUNDS)
 

@@ -142,7 +142,7 @@ def run_round(folder: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_nothing_told_is_lost_and_nothing_half_done_stays(tmp_path: Path) -> None:
     with ThreadPoolExecutor(len(SEEDS)) as pool:
         for each in [pool.submit(run_round, tmp_path / str(seed), seed) for seed in SEEDS]:

@@ -17,7 +17,7 @@ from allmende.failpoints import DELTA_POINTS
 from tests.contract.test_pull_packed import SETTINGS, family
 from tests.hubs import RunningHub
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def push(hub: RunningHub, home: Path, *arguments: str, user: str = "alice") -> subprocess.Popen[bytes]:

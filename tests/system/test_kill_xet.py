@@ -92,7 +92,7 @@ def run_lives(folder: Path, seed: int, deaths: list[tuple[str, int]]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_an_upload_over_xet_survives_every_death(tmp_path: Path) -> None:
     """Two hubs side by side, as most of a life is starting."""
     with ThreadPoolExecutor(2) as pool:

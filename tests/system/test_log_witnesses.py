@@ -78,7 +78,7 @@ def cosigned(hub: RunningHub) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_two_hubs_cosign_each_other_and_catch_two_histories(tmp_path: Path):
     one, two = hub_at(tmp_path / "one"), hub_at(tmp_path / "two")
     with one, two:

@@ -15,13 +15,12 @@ followed.
 """
 
 import json
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from allmende.client.errors import LogForked, UnexpectedAnswer
-from allmende.client.files import read_bounded
+from allmende.client.files import put_whole, read_bounded
 from allmende.client.log_sources import FolderLog, LogSource, read_statement_file
 from allmende.errors import BadRequest, TooLarge
 from allmende.merkle import (
@@ -172,7 +171,7 @@ class LogMirror:
         data = bytes(evidence)
         sizes = [read_checkpoint(one.text).size for one in (evidence.smaller, evidence.larger)]
         path = self.folder / f"fork-{sizes[0]}-{sizes[1]}.equivocation"
-        _write(path, data)
+        put_whole(path, data)
         raise LogForked(
             f"The log has signed two histories: trees of {sizes[0]} and {sizes[1]} entries do not agree.",
             hint=f"The evidence, which anyone can check with the log's key, is in {path}.",
@@ -203,9 +202,9 @@ class LogMirror:
                 hint="Allow more with --limit if you trust that the log is so large.",
             )
         growth = grow(state.size, state.root, self._tile, map(leaf_hash, fresh))
-        _write(self.folder / bundle_at(growth.size, begin // TILE_WIDTH).path, pack_bundle(entries))
+        put_whole(self.folder / bundle_at(growth.size, begin // TILE_WIDTH).path, pack_bundle(entries))
         for name, data in growth.tiles.items():
-            _write(self.folder / name.path, data)
+            put_whole(self.folder / name.path, data)
         self._state = _State(growth.size, growth.root, state.asked, size_bytes)
 
     def _tile(self, name: TileName) -> bytes:
@@ -227,8 +226,8 @@ class LogMirror:
     def _keep_note(self, note: Note, tree: Checkpoint) -> None:
         history = self.folder / "checkpoints" / f"{tree.size}.note"
         if not history.exists():
-            _write(history, bytes(note))
-        _write(self.folder / "checkpoint", bytes(note))
+            put_whole(history, bytes(note))
+        put_whole(self.folder / "checkpoint", bytes(note))
 
     def _take_statements(self, log: TiledLog, hub: str) -> int:
         count = 0
@@ -238,7 +237,7 @@ class LogMirror:
             served = self._source.statement(index) if entry is not None and entry.kind != PRIVATE else None
             if served is not None:
                 read_statement_file(served, index, data, hub)
-                _write(self._here.statement_path(index), served)
+                put_whole(self._here.statement_path(index), served)
                 count += 1
             if index % TILE_WIDTH == 0:
                 self._state = replace(state, asked=index)
@@ -273,7 +272,7 @@ class LogMirror:
             "asked": state.asked,
             "size_bytes": state.size_bytes,
         }
-        _write(self.folder / _STATE, json.dumps(value).encode() + b"\n")
+        put_whole(self.folder / _STATE, json.dumps(value).encode() + b"\n")
 
 
 def mirror_policy(folder: Path, given: bytes | None) -> bytes | None:
@@ -282,7 +281,7 @@ def mirror_policy(folder: Path, given: bytes | None) -> bytes | None:
     if given is None:
         return read_bounded(path, MAX_POLICY_BYTES) if path.exists() else None
     read_policy(given)
-    _write(path, given)
+    put_whole(path, given)
     return given
 
 
@@ -302,14 +301,3 @@ def _partial_of(name: TileName | BundleName, old_size: int) -> TileName | Bundle
         return tile_at(old_size, name.level, name.index)
     except OutOfTree:
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,13 +6,13 @@ of a repo's folder and into nothing else, while a file in a snapshot would count
 """
 
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from allmende.client.connection import Connection
 from allmende.client.errors import UnexpectedAnswer
+from allmende.client.files import put_whole
 from allmende.client.listing import RemoteRepo
 from allmende.client.places import hub_cache, repo_folder_name
 from allmende.ids import COMMIT_OID, RepoType
@@ -63,13 +63,7 @@ def proof_path(folder: Path) -> Path:
 def keep_proof(folder: Path, data: bytes) -> Path:
     """Write the proof to its place, whole or not at all; returns the place."""
     path = proof_path(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    put_whole(path, data)
     return path
 
 
