@@ -6,7 +6,6 @@ measured inside one process, against `pickletools.genops` on the same bytes, tur
 
 import io
 import json
-import os
 import pickle
 import pickletools
 import random
@@ -253,14 +252,24 @@ def _write_files(folder: Path) -> None:
 _ALLMENDE = [sys.executable, "-m", "allmende", "scan", "--jsonl"]
 
 
+_LAUNCHER = """
+import os, sys, time
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+started = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
+_, status, usage = os.wait4(pid, 0)
+seconds = time.perf_counter() - started
+print(os.waitstatus_to_exitcode(status), seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+"""
+"""Linux counts what a process was before it became the command as its memory, so a small one starts it."""
+
+
 def _run(command: Sequence[str], accepted: Sequence[int]) -> _Run:
     """Run a command to its end. Raises BenchFailed when it ends otherwise than `accepted`."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    complaint = process.stderr.read() if process.stderr is not None else b""
-    _pid, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    if process.returncode not in accepted:
-        raise BenchFailed(f"{command[0]} ended with {process.returncode}: {complaint[-300:]!r}")
-    return _Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode)
+    launched = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command], capture_output=True, text=True, check=False
+    )
+    code, seconds, cpu_seconds, peak_mib = launched.stdout.split() or ("-1", "0", "0", "0")
+    if int(code) not in accepted:
+        raise BenchFailed(f"{command[0]} ended with {code}: {launched.stderr[-300:]!r}")
+    return _Run(float(seconds), float(cpu_seconds), float(peak_mib), int(code))

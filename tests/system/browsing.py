@@ -1,6 +1,6 @@
 """Chromium as the tests use it: started once, watched for everything that a page must not do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,15 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-__all__ = ["FLAGS", "PATIENCE_MS", "Visitor", "chromium_at", "visiting"]
+from allmende.flows import Services, open_services
+from allmende.settings import Settings
+from tests.databases import new_schema
+from tests.hubs import RunningHub
+from tests.integration.web.filled import fill
 
-FLAGS = [
+__all__ = ["PATIENCE_MS", "Visitor", "chromium_at", "hub_with", "visiting"]
+
+_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -88,10 +94,22 @@ class Visitor:
 
 
 @contextmanager
+def hub_with(data: Path, *fillings: Callable[[Services], None]) -> Iterator[RunningHub]:
+    """A hub on these data, which are made first, with the examples and then by `fillings`."""
+    services = open_services(Settings(data=data, workers=0))
+    new_schema(services.database)
+    for filling in (fill, *fillings):
+        filling(services)
+    services.database.close()
+    with RunningHub(data, people=None) as running:
+        yield running
+
+
+@contextmanager
 def chromium_at(place: str | Path) -> Iterator[Browser]:
     """Chromium, until the end of the block."""
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=place, args=FLAGS)
+        opened = playwright.chromium.launch(executable_path=place, args=_FLAGS)
         yield opened
         opened.close()
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,31 +13,20 @@ from playwright.sync_api import (
     Dialog,
     Page,
     Route,
-    sync_playwright,
 )
 
-from allmende.flows import Services, open_services
+from allmende.flows import Services
 from allmende.merkle import KeyKind, generate_key
-from allmende.registry import find_account, set_password
-from allmende.settings import Settings
-from tests.databases import new_schema
+from allmende.registry import find_account, set_password, update_account
 from tests.hubs import RunningHub
 from tests.integration.flows.families import finetuned, fresh, gguf_of
-from tests.integration.web.filled import commit, fill, new_repo, png_file
+from tests.integration.web.filled import commit, new_repo, png_file
 from tests.integration.web.test_lineage_pages import publish
 from tests.integration.web.test_markdown import HOSTILE
+from tests.system.browsing import chromium_at, hub_with
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HERON = "/alice/heron-small"
 BASE = "/alice/heron-base"
 LONG = "n" * 96
@@ -57,8 +45,11 @@ PAGES = (
 )  # fmt: skip
 OWN_PAGES = (
     "/settings", f"{HERON}/settings", f"{HERON}/edit/main/README.md", f"{HERON}/new/main",
+    f"{HERON}/upload/main", f"{HERON}/move/main/README.md", "/settings/hub", "/settings/hub/users",
+    "/settings/hub/users/bob", "/settings/hub/policy", "/settings/hub/overrides", "/settings/hub/jobs",
+    "/settings/hub/storage", "/settings/hub/audit", "/settings/hub/keys", "/settings/hub/peers",
 )  # fmt: skip
-"""What somebody sees who is signed in and may change the repo."""
+"""What somebody sees who is signed in, may change the repo and administers the hub."""
 PASSWORD = "herons eat at dusk"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -89,10 +80,12 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    data: Path = tmp_path_factory.mktemp("browsed") / "data"
-    services = open_services(Settings(data=data, workers=0))
-    new_schema(services.database)
-    fill(services)
+    with hub_with(tmp_path_factory.mktemp("browsed") / "data", furnish) as running:
+        yield running
+
+
+def furnish(services: Services) -> None:
+    """What is odd or long, a family, and an administrator with a password."""
     owl = {"README.md": b"# Owl\n\n![Its face](face.png)\n", "face.png": png_file()}
     commit(services, "alice", "model", "alice/secret-owl", owl, "a face")
     new_repo(services, "bob", f"bob/{LONG}")
@@ -109,9 +102,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
         alice = find_account(uow, "alice")
         assert alice is not None
         set_password(uow, alice, PASSWORD)
-    services.database.close()
-    with RunningHub(data, people=None) as running:
-        yield running
+        update_account(uow, alice, {"is_admin": True})
 
 
 def publish_family(services: Services) -> None:
@@ -128,11 +119,8 @@ def publish_family(services: Services) -> None:
 
 @pytest.fixture(scope="module")
 def browser(require_tool: Callable[[str], str]) -> Iterator[Browser]:
-    chromium = require_tool("chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with chromium_at(require_tool("chromium")) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -209,7 +197,10 @@ def test_nothing_in_a_hostile_card_runs(hub: RunningHub, browser: Browser) -> No
 def test_no_page_is_wider_than_its_window(hub: RunningHub, browser: Browser, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800})
     page = context.new_page()
-    for path in PAGES:
+    for path in (*PAGES, "", *OWN_PAGES):
+        if not path:
+            sign_in(page, hub)
+            continue
         page.goto(hub.url + path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{path} is {wide} pixels wide"

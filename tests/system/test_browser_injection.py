@@ -8,20 +8,17 @@ none of ours.
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from allmende.flows import Services, open_services
+from allmende.flows import Services
 from allmende.registry import find_account, issue_token, set_password, update_account
-from allmende.settings import Settings
-from tests.databases import new_schema
 from tests.hubs import RunningHub
-from tests.integration.web.filled import commit, examine_all, fill, new_repo
+from tests.integration.web.filled import commit, examine_all, new_repo
 from tests.integration.web.test_markdown import HOSTILE
-from tests.system.browsing import Visitor, chromium_at, visiting
+from tests.system.browsing import Visitor, chromium_at, hub_with, visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -151,13 +148,7 @@ def fill_with_injections(services: Services) -> None:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    data: Path = tmp_path_factory.mktemp("injected") / "data"
-    services = open_services(Settings(data=data, workers=0))
-    new_schema(services.database)
-    fill(services)
-    fill_with_injections(services)
-    services.database.close()
-    with RunningHub(data, people=None) as running:
+    with hub_with(tmp_path_factory.mktemp("injected") / "data", fill_with_injections) as running:
         yield running
 
 

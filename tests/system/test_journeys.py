@@ -15,16 +15,14 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page
 
-from allmende.flows import Services, open_services
+from allmende.flows import Services
 from allmende.registry import create_account, find_account, set_password, update_account
-from allmende.settings import Settings
-from tests.databases import new_schema
 from tests.hubs import RunningHub
 from tests.integration.flows.families import finetuned, fresh
-from tests.integration.web.filled import commit, examine_all, fill, new_repo
+from tests.integration.web.filled import commit, examine_all, new_repo
 from tests.integration.web.test_lineage_pages import publish
 from tests.scan_samples import BLOCKED
-from tests.system.browsing import PATIENCE_MS, Visitor, chromium_at, visiting
+from tests.system.browsing import PATIENCE_MS, Visitor, chromium_at, hub_with, visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -38,13 +36,7 @@ with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    data: Path = tmp_path_factory.mktemp("travelled") / "data"
-    services = open_services(Settings(data=data, workers=0))
-    new_schema(services.database)
-    fill(services)
-    furnish(services)
-    services.database.close()
-    with RunningHub(data, people=None) as running:
+    with hub_with(tmp_path_factory.mktemp("travelled") / "data", furnish) as running:
         yield running
 
 

@@ -16,11 +16,11 @@ from playwright.sync_api import (
     Route,
     ViewportSize,
     expect,
-    sync_playwright,
 )
 
 from tests.hubs import RunningHub
-from tests.system.test_browser import AXE, FLAGS, WCAG, Watched
+from tests.system.browsing import chromium_at
+from tests.system.test_browser import AXE, WCAG, Watched
 
 pytestmark = pytest.mark.browser
 
@@ -43,11 +43,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 
 @pytest.fixture(scope="module")
 def browser(require_tool: Callable[[str], str]) -> Iterator[Browser]:
-    chromium = require_tool("chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with chromium_at(require_tool("chromium")) as opened:
         yield opened
-        opened.close()
 
 
 def opened(browser: Browser, hub: RunningHub, name: str, *, scripts: bool = True) -> Watched:

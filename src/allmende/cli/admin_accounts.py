@@ -12,6 +12,8 @@ from allmende.clock import iso
 from allmende.errors import BadRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from allmende.registry import Account
     from allmende.storage import UnitOfWork
 
@@ -90,14 +92,11 @@ def lock_user(
     """Let nobody act as a user, by password or token, until `unlock`; what is theirs stays."""
     from allmende.registry import lock_account
 
-    with opened(place) as services, services.database.write() as uow:
-        owner = _required(uow, name, "user")
-        lock_account(uow, owner)
-        locked = _required(uow, name, "user")
+    changed = _changed(place, name, lock_account)
     if as_json:
-        say_json("allmende.admin-user/1", _user(locked))
+        say_json("allmende.admin-user/1", changed)
     else:
-        say(f"locked {locked.name}; their browsers are signed out")
+        say(f"locked {changed['name']}; their browsers are signed out")
 
 
 def unlock_user(
@@ -110,14 +109,11 @@ def unlock_user(
     """Let a user act again, with the tokens they had."""
     from allmende.registry import unlock_account
 
-    with opened(place) as services, services.database.write() as uow:
-        owner = _required(uow, name, "user")
-        unlock_account(uow, owner)
-        unlocked = _required(uow, name, "user")
+    changed = _changed(place, name, unlock_account)
     if as_json:
-        say_json("allmende.admin-user/1", _user(unlocked))
+        say_json("allmende.admin-user/1", changed)
     else:
-        say(f"unlocked {unlocked.name}")
+        say(f"unlocked {changed['name']}")
 
 
 def list_users(*, place: HubPlace | None = None, as_json: AsJson = False) -> None:
@@ -226,6 +222,15 @@ def _required(uow: "UnitOfWork", name: str, kind: Literal["user", "org"]) -> "Ac
     if found is None or found.kind != kind:
         raise AccountNotFound(name)
     return found
+
+
+def _changed(
+    place: HubPlace | None, name: str, change: "Callable[[UnitOfWork, Account], None]"
+) -> dict[str, Any]:
+    """Do something to a user, and tell how they stand then. Raises AccountNotFound."""
+    with opened(place) as services, services.database.write() as uow:
+        change(uow, _required(uow, name, "user"))
+        return _user(_required(uow, name, "user"))
 
 
 def _user(account: "Account") -> dict[str, Any]:

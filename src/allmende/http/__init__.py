@@ -13,7 +13,7 @@ from allmende.http.calls import (
     services_of,
     writing_unit,
 )
-from allmende.http.commit_lines import CommitLines, CommitMalformed
+from allmende.http.commit_lines import CommitLines, CommitMalformed, read_commit_lines
 from allmende.http.delegation import (
     Delegation,
     check_may_upload,
@@ -62,6 +62,7 @@ __all__ = [
     "link_for",
     "link_of",
     "read_body",
+    "read_commit_lines",
     "reading",
     "reading_unit",
     "receive_body",

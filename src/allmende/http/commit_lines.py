@@ -11,13 +11,18 @@ import json
 import re
 from typing import Any
 
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+
 from allmende.errors import BadRequest, TooLarge
+from allmende.http.uploads import body_chunks
 from allmende.ids import Sha256, is_sha256
 from allmende.registry import AddFile, LinkContent, Operation, PathInvalid, Remove, Submission, check_path
 from allmende.settings import Settings
 
-__all__ = ["CommitLines", "CommitMalformed"]
+__all__ = ["CommitLines", "CommitMalformed", "read_commit_lines"]
 
+_BATCH_BYTES = 1024 * 1024
 _LINE_OVERHEAD_BYTES = 64 * 1024
 _MAX_TITLE_CHARS = 1000
 _MAX_MESSAGE_CHARS = 256 * 1024
@@ -190,3 +195,18 @@ class CommitLines:
         except UnicodeEncodeError as error:
             raise CommitMalformed(self._line, f'"{name}" is not valid Unicode.') from error
         return text
+
+
+async def read_commit_lines(request: Request, settings: Settings) -> tuple[CommitLines, bytearray]:
+    """The lines of a request's body, read in threads, and the last bytes, which are still to be fed.
+
+    Who applies the commit in a thread feeds them there, which saves a change of threads. Raises as `feed`.
+    """
+    lines = CommitLines(settings)
+    batch = bytearray()
+    async for chunk in body_chunks(request):
+        batch += chunk
+        if len(batch) >= _BATCH_BYTES:
+            await run_sync(lines.feed, batch)
+            batch = bytearray()
+    return lines, batch

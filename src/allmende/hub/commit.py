@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from allmende.errors import TooLarge
 from allmende.failpoints import reach
-from allmende.http import CommitLines, body_chunks, reading_unit, services_of, writing_unit
+from allmende.http import CommitLines, read_commit_lines, reading_unit, services_of, writing_unit
 from allmende.hub.addresses import readable_files, repo_url
 from allmende.hub.bodies import switch
 from allmende.ids import GitOid
@@ -18,7 +18,6 @@ from allmende.storage import UnitOfWork
 
 __all__ = ["routes"]
 
-_BATCH_BYTES = 1024 * 1024
 _UNCHECKED_BYTES = 256 * 1024
 """Smaller bodies are read before the caller's rights are looked at, which saves a transaction."""
 
@@ -44,14 +43,8 @@ async def commit(request: Request) -> Response:
         )
     if declared_bytes is None or declared_bytes > _UNCHECKED_BYTES:
         await run_sync(_check_rights, request)
-    lines = CommitLines(settings)
-    batch = bytearray()
-    async for chunk in body_chunks(request):
-        batch += chunk
-        if len(batch) >= _BATCH_BYTES:
-            await run_sync(lines.feed, batch)
-            batch = bytearray()
-    return await run_sync(_apply, request, lines, batch)
+    lines, last = await read_commit_lines(request, settings)
+    return await run_sync(_apply, request, lines, last)
 
 
 def _check_rights(request: Request) -> None:

@@ -1,11 +1,12 @@
 """Where a visitor may write: the head of a branch, and the path that the address means."""
 
 from allmende.errors import NotFound
+from allmende.registry import check_gate
 from allmende.storage import UnitOfWork
 from allmende.web.repo_views import View, repo_of, view_of
 from allmende.web.visits import Visit
 
-__all__ = ["path_of", "writable_branch"]
+__all__ = ["path_of", "writable_branch", "writable_files"]
 
 
 def writable_branch(visit: Visit, uow: UnitOfWork) -> View:
@@ -15,6 +16,13 @@ def writable_branch(visit: Visit, uow: UnitOfWork) -> View:
     view = view_of(uow, repo, str(visit.request.path_params["revision"]))
     if view.name not in view.branches:
         raise NotFound(f"{view.name} is no branch; only branches are written to.", code="not_a_branch")
+    return view
+
+
+def writable_files(visit: Visit, uow: UnitOfWork) -> View:
+    """The same, where the visitor may read its files too. Raises what that raises, and RepoGated."""
+    view = writable_branch(visit, uow)
+    check_gate(uow, visit.actor, view.repo)
     return view
 
 

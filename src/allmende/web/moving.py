@@ -18,13 +18,12 @@ from allmende.registry import (
     PathInvalid,
     Remove,
     Submission,
-    check_gate,
     find_entry,
     prepare,
 )
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import blob_path, tree_path
-from allmende.web.branches import path_of, writable_branch
+from allmende.web.branches import path_of, writable_files
 from allmende.web.repo_views import View, forms_of, routes_of
 from allmende.web.visits import Visit
 
@@ -73,7 +72,7 @@ def act(visit: Visit, fields: Mapping[str, str]) -> Response:
         submission = Submission(view.name, title, "", operations, wish.parent, create_pr=False)
         prepared = prepare(submission, services.settings.max_inline_bytes)
         with services.database.write() as uow:
-            repo = writable_branch(visit, uow).repo
+            repo = writable_files(visit, uow).repo
             change_files(services, uow, visit.actor, repo, prepared)
     except (HeadMoved, PathConflict, PathInvalid) as error:
         return _page(visit, view, entry, wish, problem=error)
@@ -84,8 +83,7 @@ def act(visit: Visit, fields: Mapping[str, str]) -> Response:
 
 
 def _entry(visit: Visit, uow: UnitOfWork) -> tuple[View, FileEntry]:
-    view = writable_branch(visit, uow)
-    check_gate(uow, visit.actor, view.repo)
+    view = writable_files(visit, uow)
     path = path_of(visit)
     entry = find_entry(uow, view.revision.commit.tree_oid, path) if path else None
     if entry is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.routing import Route
 
+from allmende.http import Endpoint
 from allmende.ids import RepoType
 from allmende.registry import (
     Ref,
@@ -20,7 +21,7 @@ from allmende.storage import UnitOfWork
 from allmende.web.addresses import LISTS, PREFIX, ref_label
 from allmende.web.visits import MAX_FORM_BYTES, Visit, form, page
 
-__all__ = ["View", "forms_of", "repo_of", "routes_of", "view_of"]
+__all__ = ["View", "endpoints_of", "forms_of", "repo_of", "routes_of", "view_of"]
 
 _MAX_REFS = 200
 _SHORT_OID_CHARS = 10
@@ -71,23 +72,21 @@ def view_of(uow: UnitOfWork, repo: Repo, name: str) -> View:
 
 
 def routes_of(tail: str, handler: Callable[[Visit], Response]) -> list[Route]:
-    """A page below each repo, whatever its type. The longer prefixes go first."""
-    return [
-        Route(f"{PREFIX[repo_type]}{{namespace:segment}}/{{name:segment}}{tail}", page(handler))
-        for repo_type in sorted(PREFIX, key=lambda known: -len(PREFIX[known]))
-    ]
+    """A page below each repo, whatever its type."""
+    return endpoints_of(tail, page(handler), "GET")
 
 
 def forms_of(
     tail: str, handler: Callable[[Visit, Mapping[str, str]], Response], max_bytes: int = MAX_FORM_BYTES
 ) -> list[Route]:
     """What the forms of such a page are sent to."""
+    return endpoints_of(tail, form(handler, max_bytes), "POST")
+
+
+def endpoints_of(tail: str, endpoint: Endpoint, method: str) -> list[Route]:
+    """What answers below each repo, whatever its type. The longer prefixes go first."""
     return [
-        Route(
-            f"{PREFIX[repo_type]}{{namespace:segment}}/{{name:segment}}{tail}",
-            form(handler, max_bytes),
-            methods=["POST"],
-        )
+        Route(f"{PREFIX[repo_type]}{{namespace:segment}}/{{name:segment}}{tail}", endpoint, methods=[method])
         for repo_type in sorted(PREFIX, key=lambda known: -len(PREFIX[known]))
     ]
 

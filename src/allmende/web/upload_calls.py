@@ -16,13 +16,13 @@ from starlette.routing import Route
 
 from allmende.errors import AllmendeError, BadRequest, TooLarge
 from allmende.flows import UploadRules, change_files, is_present, open_parts, present_oid
-from allmende.http import CommitLines, base_url, body_chunks, link_for, services_of, signed_address
+from allmende.http import CommitLines, base_url, link_for, read_commit_lines, services_of, signed_address
 from allmende.ids import GitOid, Sha256, is_git_oid, is_sha256
-from allmende.registry import check_gate, check_path, find_entry, prepare
+from allmende.registry import check_path, find_entry, prepare
 from allmende.storage import UnitOfWork
-from allmende.web.addresses import PREFIX, tree_path
-from allmende.web.branches import writable_branch
-from allmende.web.repo_views import View
+from allmende.web.addresses import tree_path
+from allmende.web.branches import writable_files
+from allmende.web.repo_views import View, endpoints_of
 from allmende.web.visits import Visit, arrive, require_own_origin, script_call
 
 __all__ = ["begin", "check", "commit", "routes"]
@@ -30,21 +30,13 @@ __all__ = ["begin", "check", "commit", "routes"]
 _MAX_FILES = 256
 _MAX_SAMPLE_CHARS = 4096
 _MAX_SIZE = 2**63 - 1
-_BATCH_BYTES = 1024 * 1024
 
 
 def routes() -> list[Route]:
     """The calls, for each type of repo."""
     calls = {"check": script_call(check), "begin": script_call(begin, 4096), "commit": commit}
-    return [
-        Route(
-            f"{PREFIX[repo_type]}{{namespace:segment}}/{{name:segment}}/upload/{{revision:revision}}/{word}",
-            endpoint,
-            methods=["POST"],
-        )
-        for repo_type in sorted(PREFIX, key=lambda known: -len(PREFIX[known]))
-        for word, endpoint in calls.items()
-    ]
+    tail = "/upload/{revision:revision}/"
+    return [route for word, call in calls.items() for route in endpoints_of(f"{tail}{word}", call, "POST")]
 
 
 def check(visit: Visit, asked: Mapping[str, object]) -> Response:
@@ -58,7 +50,7 @@ def check(visit: Visit, asked: Mapping[str, object]) -> Response:
     if len(files) > _MAX_FILES:
         raise BadRequest(f"At most {_MAX_FILES} files are asked about in one call.", code="too_many_files")
     with visit.read() as uow:
-        view = _open(visit, uow)
+        view = writable_files(visit, uow)
         rules = UploadRules(uow, view.repo, view.revision, visit.services.settings.max_inline_bytes)
         told = [_told(visit, uow, view, rules, file) for file in files]
     return JSONResponse({"head": view.revision.oid, "files": told})
@@ -73,11 +65,11 @@ def begin(visit: Visit, asked: Mapping[str, object]) -> Response:
         raise BadRequest('"size" must be a number of bytes.', code="body_invalid")
     services = visit.services
     with visit.read() as uow:
-        repo = _open(visit, uow).repo
+        repo = writable_files(visit, uow).repo
         if is_present(services, uow, visit.actor, repo, Sha256(sha256), size_bytes):
             return JSONResponse({"present": True})
     with services.database.write() as uow:
-        repo = _open(visit, uow).repo
+        repo = writable_files(visit, uow).repo
         opened = open_parts(services, uow, visit.actor.require_account(), repo, Sha256(sha256), size_bytes)
     upload = opened.upload
     link = link_for(visit.actor, repo, upload.sha256, size_bytes, upload.id)
@@ -106,20 +98,14 @@ async def commit(request: Request) -> Response:
         )
     # Whoever may not write here must not fill our memory.
     visit = await run_sync(_arrive, request)
-    lines = CommitLines(settings)
-    batch = bytearray()
-    async for chunk in body_chunks(request):
-        batch += chunk
-        if len(batch) >= _BATCH_BYTES:
-            await run_sync(lines.feed, batch)
-            batch = bytearray()
-    return await run_sync(_apply, visit, lines, batch)
+    lines, last = await read_commit_lines(request, settings)
+    return await run_sync(_apply, visit, lines, last)
 
 
 def _arrive(request: Request) -> Visit:
     visit = arrive(request)
     with visit.read() as uow:
-        _open(visit, uow)
+        writable_files(visit, uow)
     return visit
 
 
@@ -133,16 +119,9 @@ def _apply(visit: Visit, lines: CommitLines, last: bytearray) -> Response:
         raise BadRequest("Nothing was chosen.", code="nothing_chosen")
     prepared = prepare(replace(submission, parent=GitOid(lines.parent)), services.settings.max_inline_bytes)
     with services.database.write() as uow:
-        view = _open(visit, uow)
+        view = writable_files(visit, uow)
         received = change_files(services, uow, visit.actor, view.repo, prepared)
     return JSONResponse({"commit": received.commit_oid, "address": tree_path(view.repo, view.name)})
-
-
-def _open(visit: Visit, uow: UnitOfWork) -> View:
-    """The branch, where the visitor may write to it and read its files."""
-    view = writable_branch(visit, uow)
-    check_gate(uow, visit.actor, view.repo)
-    return view
 
 
 def _told(

@@ -26,14 +26,13 @@ from allmende.registry import (
     LinkContent,
     Operation,
     Submission,
-    check_gate,
     check_path,
     prepare,
 )
 from allmende.storage import UnitOfWork
-from allmende.web.addresses import PREFIX, tree_path, upload_path
-from allmende.web.branches import writable_branch
-from allmende.web.repo_views import View, routes_of
+from allmende.web.addresses import tree_path, upload_path
+from allmende.web.branches import writable_files
+from allmende.web.repo_views import View, endpoints_of, routes_of
 from allmende.web.visits import Visit, arrive, expect_person, require_own_origin
 
 __all__ = ["MAX_FORM_UPLOAD_BYTES", "routes", "send", "upload"]
@@ -64,19 +63,13 @@ class Sent:
 def routes() -> list[Route]:
     """The page and its form, for each type of repo."""
     tail = "/upload/{revision:revision}"
-    return [
-        *routes_of(tail, upload),
-        *(
-            Route(f"{PREFIX[repo_type]}{{namespace:segment}}/{{name:segment}}{tail}", send, methods=["POST"])
-            for repo_type in sorted(PREFIX, key=lambda known: -len(PREFIX[known]))
-        ),
-    ]
+    return [*routes_of(tail, upload), *endpoints_of(tail, send, "POST")]
 
 
 def upload(visit: Visit) -> Response:
     """The page, for the folder that the address names. Raises what changing raises."""
     with visit.read() as uow:
-        view = _open(visit, uow)
+        view = writable_files(visit, uow)
     return _page(visit, view, Sent(folder=visit.parameter("folder").strip("/")))
 
 
@@ -111,14 +104,7 @@ async def send(request: Request) -> Response:
 def _arrive(request: Request) -> tuple[Visit, View]:
     visit = arrive(request)
     with visit.read() as uow:
-        return visit, _open(visit, uow)
-
-
-def _open(visit: Visit, uow: UnitOfWork) -> View:
-    """The branch, where the visitor may write to it and read its files."""
-    view = writable_branch(visit, uow)
-    check_gate(uow, visit.actor, view.repo)
-    return view
+        return visit, writable_files(visit, uow)
 
 
 async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
@@ -176,7 +162,7 @@ def _commit(visit: Visit, view: View, sent: Sent, files: Sequence[UploadFile]) -
     prepared = prepare(submission, services.settings.max_inline_bytes)
     fresh = () if sent.replace else [operation.path for operation in operations]
     with services.database.write() as uow:
-        repo = _open(visit, uow).repo
+        repo = writable_files(visit, uow).repo
         for keep in keeps:
             keep(uow, visit.actor.require_account().id)
         change_files(services, uow, visit.actor, repo, prepared, fresh=fresh)
