@@ -40,7 +40,7 @@ demo: .venvs/demo/.stamp  ## Start a hub, publish a model and derivatives, say w
 serve: .venvs/demo/.stamp  ## Start a hub on http://127.0.0.1:8080 with its data in ./allmende-data
 	@.venvs/demo/bin/allmende serve
 
-test: .venvs/dev/.stamp  ## Unit, integration and contract tests with the stock client (some 15 minutes on two processors)
+test: .venvs/dev/.stamp  ## Unit, integration and contract tests with the stock client (some 18 minutes on two processors)
 	@$(DEV)/python -m pytest tests/unit tests/integration tests/contract $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
 
 check: .venvs/dev/.stamp  ## Format, lint, types and import contracts
