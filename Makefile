@@ -8,6 +8,9 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
+# Hubs and commands are started thousands of times by the tests: each would compile all that it imports anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DEV := .venvs/dev/bin
 # Tests run in as many processes as there are processors, and in no more than four; ARGS="-n 0" for a debugger.
