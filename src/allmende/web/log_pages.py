@@ -51,8 +51,8 @@ _WORDS = (
     "button", "no_crypto", "no_ed25519", "no_pin", "pin_bad", "unreachable", "malformed", "running",
     "signed", "not_signed", "cosigned", "not_cosigned", "unchecked", "root", "root_wrong", "grown",
     "grown_wrong", "same", "smaller", "split", "first_seen", "included", "not_included", "leaf_other",
-    "statement",
-    "statement_wrong", "statement_untold", "not_covered", "good", "bad", "partly", "pinned", "offered",
+    "statement", "statement_wrong", "statement_untold", "not_covered", "good", "bad", "partly",
+    "offered", "set_signed", "set_unsigned", "set_older", "set_foreign", "one_root",
 )  # fmt: skip
 """What the script may have to say; it gets the sentences with the page, in the visitor's language."""
 

@@ -4,9 +4,11 @@
 
 const PINNED = "allmende.log.keys";
 const SEEN = "allmende.log.seen";
+const KEPT_SET = "allmende.log.set";
+const SET_SCHEMA = "allmende.key-set/1";
 const LOG_KEY = 1, WITNESS_KEY = 4;
 const TILE = 256;
-const MAX_NOTE_CHARS = 524288, MAX_SIGNATURES = 100, MAX_KEYS = 20;
+const MAX_NOTE_CHARS = 524288, MAX_SIGNATURES = 100, MAX_KEYS = 20, MAX_SETS = 1000;
 
 const section = document.getElementById("log-check");
 const words = JSON.parse(section.dataset.words);
@@ -62,6 +64,7 @@ async function readKey(text) {
   return { name: parts[1], id: parts[2], kind: data[0], bytes: data.slice(1), text };
 }
 
+// A signed note: its text, and the signatures under it.
 function readNote(text) {
   const end = text.lastIndexOf("\n\n");
   if (text.length > MAX_NOTE_CHARS || end < 0 || !text.endsWith("\n")) throw new Refused(words.malformed);
@@ -74,11 +77,16 @@ function readNote(text) {
     const data = fromBase64(base64);
     return { name, id: hex(data.slice(0, 4)), data: data.slice(4) };
   });
-  const [origin, size, root, ...rest] = body.slice(0, -1).split("\n");
+  return { body, signatures };
+}
+
+function readCheckpoint(text) {
+  const note = readNote(text);
+  const [origin, size, root, ...rest] = note.body.slice(0, -1).split("\n");
   if (!origin || rest.some((line) => !line) || !/^(0|[1-9][0-9]{0,14})$/.test(size)) throw new Refused(words.malformed);
   const rootBytes = fromBase64(root);
   if (rootBytes.length !== 32) throw new Refused(words.malformed);
-  return { body, signatures, origin, size: Number(size), root: rootBytes };
+  return { ...note, origin, size: Number(size), root: rootBytes };
 }
 
 async function hasSigned(key, message, signature) {
@@ -87,6 +95,89 @@ async function hasSigned(key, message, signature) {
   try { imported = await crypto.subtle.importKey("raw", key.bytes, { name: "Ed25519" }, false, ["verify"]); }
   catch { throw new Refused(words.no_ed25519); }
   return crypto.subtle.verify({ name: "Ed25519" }, imported, signature, message);
+}
+
+// --- the set of keys that a root has signed ---------------------------------------------------------
+
+// A set with its signatures: of the root, of a former root where there is one, and of the log's current key,
+// in this order and no other. Whether its root is believed is another question.
+async function readSet(text) {
+  const note = readNote(text);
+  const lines = note.body.slice(0, -1).split("\n").map((line) => line.split(" "));
+  const all = (name) => lines.slice(1).filter((line) => line[0] === name);
+  const one = (name) => {
+    const found = all(name);
+    if (found.length !== 1 || !found[0][1]) throw new Refused(words.malformed);
+    return found[0][1];
+  };
+  const former = all("former-root");
+  const logs = all("log");
+  const number = one("number");
+  const isSet = lines[0].join(" ") === SET_SCHEMA && /^[1-9][0-9]{0,8}$/.test(number)
+    && /^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z$/.test(one("time"))
+    && former.length <= 1 && logs.length > 0 && logs.length <= MAX_KEYS;
+  if (!isSet) throw new Refused(words.malformed);
+  const keys = await Promise.all(logs.map((line) => readKey(line[1] || "")));
+  const root = await readKey(one("root"));
+  const formerRoot = former.length ? await readKey(former[0][1] || "") : null;
+  const origin = one("origin");
+  if (keys.some((key) => key.name !== origin || key.kind !== LOG_KEY)) throw new Refused(words.malformed);
+  const signers = [root, ...(formerRoot ? [formerRoot] : []), keys[0]];
+  if (note.signatures.length !== signers.length) throw new Refused(words.set_unsigned);
+  for (const [at, key] of signers.entries()) {
+    const made = note.signatures[at];
+    const isIts = key.kind === LOG_KEY && made.name === key.name && made.id === key.id
+      && await hasSigned(key, utf8(note.body), made.data);
+    if (!isIts) throw new Refused(words.set_unsigned);
+  }
+  return { text, origin, keys, root, formerRoot, number: Number(number), time: one("time"), body: note.body };
+}
+
+function refuseUnlessFollows(known, next) {
+  if (next.body === known.body) return;
+  const isSame = next.origin === known.origin;
+  if (!isSame || next.number <= known.number || next.time < known.time) throw new Refused(words.set_older);
+  const vouched = [next.root, next.formerRoot].some((root) => root && root.text === known.root.text);
+  if (!vouched) throw new Refused(words.set_foreign);
+}
+
+// The newest set, if it follows from the one that this browser keeps, or from a root at the first time.
+async function followSet(root) {
+  const served = await readSet(await (await get("/log/keys")).text());
+  const place = `${KEPT_SET}:${served.origin}`;
+  const kept = localStorage.getItem(place);
+  let known = kept ? await readSet(kept) : null;
+  if (!known || known.root.text !== root.text) {
+    // The reader has named another root than is kept: the kept set says nothing of it.
+    if (![served.root, served.formerRoot].some((one) => one && one.text === root.text)) throw new Refused(words.set_foreign);
+  } else {
+    if (served.number - known.number > MAX_SETS) throw new Refused(words.set_older);
+    const isDirect = [served.root, served.formerRoot].some((one) => one && one.text === known.root.text);
+    for (let number = known.number + 1; !isDirect && number < served.number; number++) {
+      const step = await readSet(await (await get(`/log/keys/${number}`)).text());
+      refuseUnlessFollows(known, step);
+      known = step;
+    }
+    refuseUnlessFollows(known, served);
+  }
+  localStorage.setItem(place, served.text);
+  tell("good", words.set_signed, `${served.root.name}, ${served.number}, ${served.time}`);
+  return served;
+}
+
+// The keys to check with: where a root is named, the log's come from the set that it signed.
+async function believed(lines) {
+  const roots = lines.filter((line) => line.startsWith("root "));
+  const keys = await Promise.all(lines.filter((line) => !line.startsWith("root ")).map(readKey));
+  if (roots.length > 1) throw new Refused(words.one_root);
+  if (!roots.length) {
+    if (!keys.some((key) => key.kind === LOG_KEY)) throw new Refused(words.no_pin);
+    return { keys, pinned: keys.map((key) => key.text) };
+  }
+  const set = await followSet(await readKey(roots[0].slice(5)));
+  const others = keys.filter((key) => key.kind !== LOG_KEY);
+  const pinned = [`root ${set.root.text}`, ...others.map((key) => key.text)];
+  return { keys: [...set.keys, ...others], pinned };
 }
 
 // --- the tree ---------------------------------------------------------------------------------------
@@ -296,10 +387,10 @@ async function check() {
   let isSigned = false;
   try {
     const texts = field.value.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, MAX_KEYS);
-    const keys = await Promise.all(texts.map(readKey));
-    if (!keys.some((key) => key.kind === LOG_KEY)) throw new Refused(words.no_pin);
-    localStorage.setItem(PINNED, keys.map((key) => key.text).join("\n"));
-    const note = readNote(await (await get("/log/checkpoint")).text());
+    const { keys, pinned } = await believed(texts);
+    localStorage.setItem(PINNED, pinned.join("\n"));
+    field.value = pinned.join("\n");
+    const note = readCheckpoint(await (await get("/log/checkpoint")).text());
     isSigned = await checkSignatures(note, keys);
     const tree = isSigned ? await checkTree(note) : null;
     if (tree) {
