@@ -20,7 +20,7 @@ from bench.findings import Finding, Series, percentile
 from bench.place import OWNER, Place
 from bench.plain_http import BenchFailed, download
 from bench.processes import cpu_seconds
-from bench.repos import new_repo, settle, upload_folder
+from bench.repos import new_repo, rest, settle, upload_folder
 from tools.serving import HubProcess
 
 __all__ = ["measure_serving"]
@@ -48,6 +48,8 @@ def measure_serving(place: Place, models: list[Path], rounds: int) -> list[Findi
         for one in (plain, packed):
             _publish(one, models)
         share = _pack(packed)
+        for one in (plain, packed):
+            rest(one, "pack")
         sides = {"plain": _Side(plain), "packed": _Side(packed)}
         for number in range(rounds + 1):
             for side in list(sides.values())[:: 1 if number % 2 else -1]:

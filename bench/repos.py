@@ -18,6 +18,7 @@ __all__ = [
     "client_environment",
     "model_folder",
     "new_repo",
+    "rest",
     "settle",
     "stock_call",
     "thousand_files",
@@ -27,6 +28,8 @@ __all__ = [
 FILES = 1000
 _ROOT = Path(__file__).resolve().parent.parent
 _SETTLE_S = 60.0
+_REST_S = 600.0
+_LOOK_S = 2.0
 _CLIENT_S = 300
 
 
@@ -125,3 +128,20 @@ def settle(place: Place, repo: str, path: str = ".gitattributes") -> None:
             return
         time.sleep(0.1)
     raise BenchFailed(f"{repo} was not examined within {_SETTLE_S:.0f} s")
+
+
+def rest(place: Place, but: str) -> None:
+    """Wait until the hub has nothing to do in the background, but jobs of the kind `but` that wait.
+
+    Lineage is measured after a model was examined, and takes longer: what is timed meanwhile shares processors
+    and interpreter with it.
+    """
+    deadline = time.monotonic() + _REST_S
+    while time.monotonic() < deadline:
+        counts = json.loads(place.hub.command("admin", "jobs", "--limit", "1", "--json"))["counts"]
+        if not any(
+            one["state"] == "running" or (one["state"] == "waiting" and one["kind"] != but) for one in counts
+        ):
+            return
+        time.sleep(_LOOK_S)
+    raise BenchFailed(f"the hub still works in the background after {_REST_S:.0f} s")
