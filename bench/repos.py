@@ -133,8 +133,8 @@ def settle(place: Place, repo: str, path: str = ".gitattributes") -> None:
 def rest(place: Place, but: str) -> None:
     """Wait until the hub has nothing to do in the background, but jobs of the kind `but` that wait.
 
-    Lineage is measured after a model was examined, and takes longer: what is timed meanwhile shares processors
-    and interpreter with it.
+    Lineage is measured after a model was examined, and takes longer: what is timed meanwhile shares
+    processors and interpreter with it.
     """
     deadline = time.monotonic() + _REST_S
     while time.monotonic() < deadline:

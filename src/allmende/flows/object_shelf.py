@@ -35,6 +35,7 @@ _PACK_BYTES = 64 * 1024 * 1024
 _DIGEST_BYTES = 16
 _MAX_PROBLEM_CHARS = 1000
 _EXPECTED_AT_ONCE = 256
+_MORE_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,13 @@ class HubShelf:
         self._expected: Sequence[ObjectId] = ()
         self._places: Mapping[ObjectId, int] = {}
         self._ready: Mapping[ObjectId, Sequence[KeptEncoding]] = {}
+        self._at_once = 1
 
     def expect(self, ids: Sequence[ObjectId]) -> None:
-        """Say which objects will be asked for and in which order: they are looked up many at a time then."""
+        """Say which objects may be asked for, in which order: each is looked up with all on which it rests.
+
+        Whoever goes on asking gets ever more of them at a time.
+        """
         self._expected = ids
         self._places = {one: place for place, one in enumerate(ids)}
 
@@ -89,7 +94,8 @@ class HubShelf:
     def _looked_up(self, object_id: ObjectId) -> Sequence[KeptEncoding]:
         place = self._places.get(object_id)
         if place is not None and object_id not in self._ready:
-            following = self._expected[place : place + _EXPECTED_AT_ONCE]
+            following = self._expected[place : place + self._at_once]
+            self._at_once = min(_EXPECTED_AT_ONCE, _MORE_AT_ONCE * self._at_once)
             with self._database.read() as uow:
                 self._ready = encodings_down_from(uow, self.scope, following)
         if object_id in self._ready:

@@ -110,8 +110,7 @@ def open_packed(
     found = read_recipe(recipe.body)
     if found.sha256 != recipe.sha256:
         raise MalformedRecipe(f"The recipe of content {recipe.sha256} is that of another.")
-    if until is not None:
-        shelf.expect(found.objects)
+    shelf.expect(found.objects)
     return cast(BinaryIO, open_recipe(found, shelf, ahead, until, verify=verify))
 
 

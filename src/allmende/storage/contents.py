@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from allmende.ids import AccountId, Sha256
 from allmende.storage.schema import content, possession
@@ -84,7 +84,7 @@ def add_content(uow: UnitOfWork, sha256: Sha256, size_bytes: int, location: str)
 
 def find_content(uow: UnitOfWork, sha256: Sha256) -> Content | None:
     """The content, or None when the hub does not have it."""
-    row = uow.one_or_none(select(content).where(content.c.sha256 == sha256))
+    row = uow.execute(_CONTENT, {"sha256": sha256}).one_or_none()
     return None if row is None else content_from_row(row)
 
 
@@ -177,3 +177,7 @@ def content_from_row(row: Row[Any]) -> Content:
         verified_at=row.verified_at,
         damaged=row.damaged,
     )
+
+
+# Asked with every file that is sent: made once, since making a query costs more than asking it.
+_CONTENT = select(content).where(content.c.sha256 == bindparam("sha256"))

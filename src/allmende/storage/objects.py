@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, exists, func, select, update
 
 from allmende.codecs import ObjectId, Piece
 from allmende.errors import Conflict
@@ -125,22 +125,26 @@ def find_objects(uow: UnitOfWork, scope: int, ids: Iterable[ObjectId]) -> dict[O
 
 def encodings_of(uow: UnitOfWork, scope: int, object_id: ObjectId) -> list[KeptEncoding]:
     """The encodings of an object that a scope has, its own or public: sound ones first, then small ones."""
-    return _encodings(uow, scope, [object_id]).get(object_id, [])
+    return _encodings(uow, _SEEN, scope, [object_id]).get(object_id, [])
 
 
 def encodings_down_from(
     uow: UnitOfWork, scope: int, ids: Iterable[ObjectId]
 ) -> dict[ObjectId, list[KeptEncoding]]:
     """The same of many objects, and of all on which they rest, at once."""
-    wanted = set(ids)
-    return _encodings(uow, scope, wanted | bases_below(uow, scope, wanted))
+    return _encodings(uow, _SEEN_DOWN, scope, ids)
 
 
-def _encodings(uow: UnitOfWork, scope: int, ids: Iterable[ObjectId]) -> dict[ObjectId, list[KeptEncoding]]:
+def _encodings(
+    uow: UnitOfWork, query: Select[Any], scope: int, ids: Iterable[ObjectId]
+) -> dict[ObjectId, list[KeptEncoding]]:
+    rows: dict[int, Row[Any]] = {}
+    for batch in batches(sorted(set(ids))):
+        found_rows = uow.execute(query, {"ids": batch, "scopes": _scopes_in_sight(scope)})
+        rows.update((row.number, row) for row in found_rows)
     found: dict[ObjectId, list[KeptEncoding]] = {}
-    for batch in batches(sorted(ids)):
-        for row in uow.all(select_encodings().where(stored_object.c.id.in_(batch), _in_sight(scope))):
-            found.setdefault(ObjectId(row.id), []).append(encoding_from_row(row))
+    for row in rows.values():
+        found.setdefault(ObjectId(row.id), []).append(encoding_from_row(row))
     for some in found.values():
         some.sort(key=lambda one: (one.damaged is not None, one.size_bytes, one.number))
     return found
@@ -284,14 +288,30 @@ def encoding_from_row(row: Row[Any]) -> KeptEncoding:
 def select_encodings() -> Select[Any]:
     """Encodings with their objects and packs."""
     return (
-        select(object_encoding, stored_object.c.id, stored_object.c.scope, object_pack.c.location)
+        select(
+            object_encoding.c.number,
+            object_encoding.c.object_number,
+            object_encoding.c.pack_id,
+            object_encoding.c.offset_bytes,
+            object_encoding.c.size_bytes,
+            object_encoding.c.digest,
+            object_encoding.c.depth,
+            object_encoding.c.damaged,
+            stored_object.c.id,
+            stored_object.c.scope,
+            object_pack.c.location,
+        )
         .join(stored_object, stored_object.c.number == object_encoding.c.object_number)
         .join(object_pack, object_pack.c.id == object_encoding.c.pack_id)
     )
 
 
+def _scopes_in_sight(scope: int) -> list[int]:
+    return sorted({PUBLIC_SCOPE, scope})
+
+
 def _in_sight(scope: int) -> ColumnElement[bool]:
-    return stored_object.c.scope.in_({PUBLIC_SCOPE, scope})
+    return stored_object.c.scope.in_(_scopes_in_sight(scope))
 
 
 def _check_lower(uow: UnitOfWork, scope: int, object_id: ObjectId, depth: int) -> None:
@@ -308,3 +328,39 @@ def _check_lower(uow: UnitOfWork, scope: int, object_id: ObjectId, depth: int) -
     former = uow.execute(query).scalar_one()
     if former is not None and depth > former:
         raise ObjectsChanged("An object came to be the base of others meanwhile.", hint="Pack it again.")
+
+
+# --- what is asked for whenever packed bytes are read: made once, since making a query costs more than asking it
+
+
+def _given(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    return column.in_(bindparam(name, expanding=True))
+
+
+def _ids_down() -> Select[Any]:
+    """The ids of objects in sight, and of all on which their encodings rest, however deep."""
+    seen = stored_object.alias()
+    base = stored_object.alias()
+    down = (
+        select(stored_object.c.id)
+        .where(_given(stored_object.c.id, "ids"), _given(stored_object.c.scope, "scopes"))
+        .cte("down", recursive=True)
+    )
+    below = (
+        select(base.c.id)
+        .join(encoding_base, encoding_base.c.base_number == base.c.number)
+        .join(object_encoding, object_encoding.c.number == encoding_base.c.encoding_number)
+        .join(seen, seen.c.number == object_encoding.c.object_number)
+        .join(down, down.c.id == seen.c.id)
+        .where(_given(seen.c.scope, "scopes"))
+    )
+    # Not "union all": each object once, so that it ends whatever rests on what.
+    return select(down.union(below).c.id)
+
+
+_SEEN = select_encodings().where(
+    _given(stored_object.c.id, "ids"), _given(stored_object.c.scope, "scopes")
+)
+_SEEN_DOWN = select_encodings().where(
+    stored_object.c.id.in_(_ids_down()), _given(stored_object.c.scope, "scopes")
+)

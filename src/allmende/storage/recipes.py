@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import bindparam, delete, select, tuple_
 
 from allmende.codecs import ObjectId
 from allmende.ids import Sha256
@@ -66,8 +66,8 @@ def put_recipe(uow: UnitOfWork, sha256: Sha256, scope: int, body: bytes, objects
 
 def find_recipes(uow: UnitOfWork, sha256: Sha256) -> list[KeptRecipe]:
     """The recipes of a content, that of the public scope first."""
-    query = select(content_recipe).where(content_recipe.c.sha256 == sha256).order_by(content_recipe.c.scope)
-    return [KeptRecipe(Sha256(row.sha256), row.scope, bytes(row.body)) for row in uow.all(query)]
+    rows = uow.execute(_RECIPES, {"sha256": sha256})
+    return [KeptRecipe(sha256, row.scope, bytes(row.body)) for row in rows]
 
 
 def recipe_scopes(uow: UnitOfWork, hashes: Iterable[Sha256]) -> dict[Sha256, frozenset[int]]:
@@ -141,3 +141,11 @@ def is_packing_paused(uow: UnitOfWork) -> bool:
 def pause_packing(uow: UnitOfWork, *, paused: bool) -> None:
     """Pause the packing, or let it go on."""
     uow.upsert(packing_switch, {"id": 1, "paused": paused, "at": uow.now})
+
+
+# Asked whenever packed bytes are read: made once, since making a query costs more than asking it.
+_RECIPES = (
+    select(content_recipe.c.scope, content_recipe.c.body)
+    .where(content_recipe.c.sha256 == bindparam("sha256"))
+    .order_by(content_recipe.c.scope)
+)
