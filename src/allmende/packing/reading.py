@@ -34,6 +34,8 @@ __all__ = ["ObjectOpener", "RecipeReader", "UnreadableObject", "is_readable", "o
 
 _OPEN_OBJECTS = 8
 _READ_BYTES = 1024 * 1024
+_PIECE_BYTES = 256 * 1024
+"""A block of words of two bytes: of these and of wider ones a piece is a view of what was decoded."""
 
 _Found = TypeVar("_Found")
 
@@ -303,7 +305,7 @@ class RecipeReader(io.RawIOBase):
         most = min(most, self._recipe.size_bytes - self._at)
         if most <= 0:
             return b""
-        part = bytes(self._next(self._at, most))
+        part = _bytes_of(self._next(self._at, most))
         self._at += len(part)
         return part
 
@@ -321,23 +323,25 @@ class RecipeReader(io.RawIOBase):
         super().close()
 
     def _read_range(self, start: int, end: int) -> memoryview:
-        """All bytes from one place to another; several threads may ask."""
+        """All bytes from one place to another, put together once; several threads may ask."""
         parts: list[memoryview] = []
         while start < end:
-            parts.append(self._read_some(start, end - start))
+            parts.append(self._read_some(start, end - start, _PIECE_BYTES))
             start += len(parts[-1])
-        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+        return memoryview(b"".join(parts))
 
-    def _read_some(self, start: int, most: int) -> memoryview:
+    def _read_some(self, start: int, most: int, piece_bytes: int = _READ_BYTES) -> memoryview:
+        """One to `most` bytes, which lie in one segment, and of an object in one piece of this length."""
         number = bisect_right(self._ends, start)
         segment = self._recipe.segments[number]
         skipped = start - (self._ends[number] - segment.size_bytes)
-        count = min(most, segment.size_bytes - skipped, _READ_BYTES)
+        count = min(most, segment.size_bytes - skipped)
         if isinstance(segment, Stretch):
             plain = self._objects(self._recipe.objects[segment.number])
-            return plain.read_at(segment.start + skipped, count)
+            begin = segment.start + skipped
+            return plain.read_at(begin, min(count, piece_bytes - begin % piece_bytes))
         begin = self._literal_ends[number] - segment.size_bytes + skipped
-        return memoryview(self._recipe.literals)[begin : begin + count]
+        return memoryview(self._recipe.literals)[begin : begin + min(count, _READ_BYTES)]
 
     def _add_to_digest(self, start: int, part: memoryview) -> None:
         if start == 0:
@@ -348,6 +352,12 @@ class RecipeReader(io.RawIOBase):
         whole = self._digest.size_bytes == self._recipe.size_bytes
         if whole and self._digest.hexdigest() != self._recipe.sha256:
             raise DamagedObject(f"The bytes of content {self._recipe.sha256} are not what was stored.")
+
+
+def _bytes_of(part: memoryview) -> bytes:
+    """The bytes of a view: those that it shows, uncopied, where it shows all of them."""
+    whole = part.obj
+    return whole if isinstance(whole, bytes) and len(whole) == part.nbytes else bytes(part)
 
 
 def is_readable(opened: Callable[[], Plain], checkpoint: Callable[[], None] = lambda: None) -> bool:

@@ -151,17 +151,17 @@ class _Slice:
             raise DamagedObject(f"An encoding of {self.size_bytes} bytes has no {count} bytes at {start}.")
         if self._descriptor is None:
             self._descriptor = self._opening()
-        found = bytearray(count)
-        view, done = memoryview(found), 0
+        fd, at = self._descriptor.fd, self._offset_bytes + start
         try:
-            while done < count:
-                read = os.preadv(self._descriptor.fd, [view[done:]], self._offset_bytes + start + done)
-                if not read:
+            found = os.pread(fd, count, at)
+            while len(found) < count:  # more than the system reads at once
+                more = os.pread(fd, count - len(found), at + len(found))
+                if not more:
                     raise DamagedObject("A pack ends before an encoding in it does.")
-                done += read
+                found += more
         except OSError as error:
             raise DamagedObject(f"A pack cannot be read: {error.strerror}.") from error
-        return view.toreadonly()
+        return memoryview(found)
 
 
 class _Opening(Protocol):
