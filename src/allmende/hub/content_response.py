@@ -30,6 +30,8 @@ from allmende.storage import Content
 __all__ = ["ContentDamaged", "answer_with_bytes", "answer_with_content", "caller_of", "reads_beginning"]
 
 _CHUNK_BYTES = 1024 * 1024
+_PART_BYTES = 2 * _CHUNK_BYTES
+"""What is decoded together is shorter: so that it is passed on in one piece."""
 _AHEAD_BYTES = 4 * _CHUNK_BYTES
 """From so many bytes on it is worth to have other threads decode what comes next."""
 
@@ -133,19 +135,19 @@ class _Sending:
         self._has_begun = False
         self.close = file.close
 
-    def read_at(self, start: int, most: int) -> bytes:
-        """Some bytes from `start` on. Raises ContentDamaged.
+    def read_at(self, start: int, left_bytes: int) -> bytes:
+        """Some bytes from `start` on, where so many are to come. Raises ContentDamaged.
 
-        The first ones are as many as are asked for, so that damage among them is found before there is an
-        answer; then what is at hand is passed on as it is.
+        The first ones are a whole chunk, so that damage among them is found before there is an answer; then
+        what is at hand is passed on as it is.
         """
         self._file.seek(start)
         file = self._file
         try:
             if self._has_begun and isinstance(file, ContentReader):
-                chunk = file.read1(most)
+                chunk = file.read1(min(_PART_BYTES, left_bytes))
             else:
-                chunk = file.read(most)
+                chunk = file.read(min(_CHUNK_BYTES, left_bytes))
             self._has_begun = True
         except BytesDamaged as error:
             mark_damaged(self._services, self._content, error.message)
@@ -193,7 +195,7 @@ class _FileResponse(Response):
         The first bytes are read before anything is sent: where they are damaged, there still is an answer.
         """
         at, left_bytes = self._part.start, self._part.length_bytes
-        chunk = await run_sync(self._file.read_at, at, min(_CHUNK_BYTES, left_bytes)) if left_bytes else b""
+        chunk = await run_sync(self._file.read_at, at, left_bytes) if left_bytes else b""
         await send(start)
         gone = asyncio.create_task(_disconnected(receive))
         try:
@@ -202,7 +204,7 @@ class _FileResponse(Response):
                 await send({"type": "http.response.body", "body": chunk, "more_body": bool(left_bytes)})
                 if not left_bytes or gone.done():
                     return
-                chunk = await run_sync(self._file.read_at, at, min(_CHUNK_BYTES, left_bytes))
+                chunk = await run_sync(self._file.read_at, at, left_bytes)
         finally:
             gone.cancel()
 
