@@ -85,7 +85,7 @@ class ArchiveIntake:
         if not written:
             return self._shelf.encodings(object_id)
         known = self._shelf.find([object_id])
-        return [*written, *(self._shelf.encodings(object_id, behind=len(written)) if known else ())]
+        return [*written, *(self._shelf.encodings(object_id) if known else ())]
 
     def add_chunks(self, chunks: Mapping[bytes, Piece]) -> None:
         """See Intake."""

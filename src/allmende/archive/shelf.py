@@ -2,8 +2,8 @@
 
 import sqlite3
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 from allmende.archive.database import Database
 from allmende.archive.pack_files import PackFolder, PackPart
@@ -11,10 +11,6 @@ from allmende.codecs import DamagedObject, ObjectId, ObjectMissing, Piece, Plain
 from allmende.packing import Intake, Shelved
 
 __all__ = ["ArchiveShelf", "bases_of", "find_object"]
-
-_REMEMBERED = 4096
-_OF_NO_ROW = -1
-"""Stands for an encoding that an intake has written and not committed."""
 
 
 class ArchiveShelf:
@@ -24,7 +20,8 @@ class ArchiveShelf:
         self._database = database
         self._packs = packs
         self._begin = begin
-        self._given: OrderedDict[ObjectId, tuple[int, ...]] = OrderedDict()
+        self._given: WeakKeyDictionary[Plain, int] = WeakKeyDictionary()
+        """The rows of what was given out, as long as somebody has it."""
         self._lock = threading.Lock()
 
     def find(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Shelved]:
@@ -39,11 +36,8 @@ class ArchiveShelf:
         shelf._given, shelf._lock = self._given, self._lock
         return shelf
 
-    def encodings(self, object_id: ObjectId, *, behind: int = 0) -> Sequence[Plain]:
-        """See Shelf. Those that were found damaged come last.
-
-        `behind` is how many others stand before them in what the caller gives out.
-        """
+    def encodings(self, object_id: ObjectId) -> Sequence[Plain]:
+        """See Shelf. Those that were found damaged come last."""
         rows: list[tuple[int, int, int, int]] | None = None
         while (known := self._rows(object_id)) != rows:
             rows = known
@@ -52,9 +46,8 @@ class ArchiveShelf:
             except FileNotFoundError:
                 # The pack was replaced by another, and the rows name that by now.
                 continue
-            self._remember(object_id, [row[0] for row in rows], behind)
-            return parts
-        return self._readable(object_id, known, behind)
+            return self._remembered({row[0]: part for row, part in zip(rows, parts, strict=True)})
+        return self._readable(object_id, known)
 
     def bases_of(self, object_id: ObjectId) -> frozenset[ObjectId]:
         """See Shelf: of all its encodings, so that any of them may be used."""
@@ -75,15 +68,15 @@ class ArchiveShelf:
                     found[hashed] = Piece(ObjectId(row[0]), row[1], row[2])
         return found
 
-    def report_damage(self, object_id: ObjectId, number: int, problem: str) -> None:
-        """See Shelf. `number` counts in what `encodings` answered last."""
+    def report_damage(self, object_id: ObjectId, stored: Plain, problem: str) -> None:
+        """See Shelf."""
         with self._lock:
-            given = self._given.get(object_id, ())
-        if number < len(given):
+            number = self._given.get(stored)
+        if number is not None:
             with self._database.write() as connection:
                 connection.execute(
                     "UPDATE encoding SET problem = ? WHERE number = ? AND problem IS NULL",
-                    [problem[:500], given[number]],
+                    [problem[:500], number],
                 )
 
     def intake(self) -> Intake:
@@ -102,9 +95,7 @@ class ArchiveShelf:
             raise ObjectMissing(f"The store has no object {object_id[:16]}….")
         return rows
 
-    def _readable(
-        self, object_id: ObjectId, rows: Iterable[tuple[int, int, int, int]], behind: int
-    ) -> list[PackPart]:
+    def _readable(self, object_id: ObjectId, rows: Iterable[tuple[int, int, int, int]]) -> list[PackPart]:
         """Those of an object's encodings whose packs are there, when some are not."""
         found: dict[int, PackPart] = {}
         for number, pack, start, size_bytes in rows:
@@ -112,15 +103,12 @@ class ArchiveShelf:
                 found[number] = self._packs.part(pack, start, size_bytes)
         if not found:
             raise DamagedObject(f"The packs with the object {object_id[:16]}… are gone.")
-        self._remember(object_id, found, behind)
-        return list(found.values())
+        return self._remembered(found)
 
-    def _remember(self, object_id: ObjectId, numbers: Iterable[int], behind: int) -> None:
+    def _remembered(self, found: Mapping[int, PackPart]) -> list[PackPart]:
         with self._lock:
-            self._given[object_id] = (*(_OF_NO_ROW for _ in range(behind)), *numbers)
-            self._given.move_to_end(object_id)
-            while len(self._given) > _REMEMBERED:
-                self._given.popitem(last=False)
+            self._given.update((part, number) for number, part in found.items())
+        return list(found.values())
 
 
 def find_object(connection: sqlite3.Connection, object_id: ObjectId) -> Shelved | None:

@@ -18,7 +18,7 @@ from allmende.flows.content_packing import enqueue_packing
 from allmende.flows.object_shelf import Settling
 from allmende.flows.reading import shelf_of
 from allmende.flows.services import Services
-from allmende.packing import reencode
+from allmende.packing import ObjectOpener, is_readable, reencode
 from allmende.storage import (
     KeptEncoding,
     ObjectKey,
@@ -166,6 +166,9 @@ def _encode_anew(
     intake = shelf.intake()
     try:
         intake.add(reencode(shelf, object_id))
+        # The former encoding goes with the commit: what takes its place is read back from the disk first.
+        if not is_readable(lambda: ObjectOpener(intake, shelf.report_damage)(object_id)):
+            raise DamagedObject("What was written does not come back.")
         intake.commit(None)
     except (DamagedObject, ObjectMissing, ObjectsChanged) as error:
         _log.warning("object %s could not be stored anew: %s", object_id, error.message)

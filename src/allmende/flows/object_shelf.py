@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from allmende.codecs import EncodedObject, ObjectId, ObjectMissing, Piece, Plain, Recipe, write_recipe
 from allmende.failpoints import reach
@@ -60,7 +61,8 @@ class HubShelf:
         self._database = database
         self._packs = packs
         self._settling = settling
-        self._given: dict[ObjectId, Sequence[KeptEncoding]] = {}
+        self._given: WeakKeyDictionary[Plain, KeptEncoding] = WeakKeyDictionary()
+        """What was given out, as long as somebody has it."""
         self._expected: Sequence[ObjectId] = ()
         self._places: Mapping[ObjectId, int] = {}
         self._ready: Mapping[ObjectId, Sequence[KeptEncoding]] = {}
@@ -88,8 +90,9 @@ class HubShelf:
         found = self._looked_up(object_id)
         if not found:
             raise ObjectMissing(f"The object {object_id} is not in the store.")
-        self._given[object_id] = found
-        return [self._packs.read(one.location, one.offset_bytes, one.size_bytes) for one in found]
+        given = {self._packs.read(one.location, one.offset_bytes, one.size_bytes): one for one in found}
+        self._given.update(given)
+        return list(given)
 
     def _looked_up(self, object_id: ObjectId) -> Sequence[KeptEncoding]:
         place = self._places.get(object_id)
@@ -113,19 +116,15 @@ class HubShelf:
         with self._database.read() as uow:
             return find_chunk_places(uow, self.scope, hashes)
 
-    def report_damage(self, object_id: ObjectId, number: int, problem: str) -> None:
+    def report_damage(self, object_id: ObjectId, stored: Plain, problem: str) -> None:
         """See Shelf."""
-        given = self._given.get(object_id, ())
-        if number >= len(given) or given[number].damaged is not None:
+        given = self._given.get(stored)
+        if given is None or given.damaged is not None:
             return
         with self._database.write() as uow:
-            recorded = mark_encoding_damaged(uow, given[number], problem[:_MAX_PROBLEM_CHARS])
+            recorded = mark_encoding_damaged(uow, given, problem[:_MAX_PROBLEM_CHARS])
         if recorded:
-            _log.error("encoding %s of object %s is damaged: %s", given[number].number, object_id, problem)
-
-    def give_nothing(self, object_id: ObjectId) -> None:
-        """Say that others than the shelf's encodings were given out of this object: damage is not theirs."""
-        self._given.pop(object_id, None)
+            _log.error("encoding %s of object %s is damaged: %s", given.number, object_id, problem)
 
     def intake(self) -> "HubIntake":
         """See Shelf."""
@@ -175,7 +174,6 @@ class HubIntake:
         if own is None:
             return self._shelf.encodings(object_id)
         # What is written now takes the place of what the shelf has: reading back must not fall back to that.
-        self._shelf.give_nothing(object_id)
         writer, new = own
         return [writer.read(new.offset_bytes, new.size_bytes)]
 

@@ -40,8 +40,8 @@ _PIECE_BYTES = 256 * 1024
 _Found = TypeVar("_Found")
 
 _Lock = AbstractContextManager[bool]
-Report = Callable[[ObjectId, int, str], None]
-"""Is told of an object, the number of one of its encodings, and what is wrong with that."""
+Report = Callable[[ObjectId, Plain, str], None]
+"""Is told of an object, the stored bytes of one of its encodings, and what is wrong with these."""
 
 
 class UnreadableObject(DamagedObject):
@@ -188,7 +188,7 @@ class _StoredObject:
         with self._lock:
             if number == self._number:
                 if problem is not None:
-                    self._report(self._id, number, problem)
+                    self._report(self._id, self._stored[number], problem)
                 self._number += 1
                 self._reader = None
 

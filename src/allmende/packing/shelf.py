@@ -67,9 +67,9 @@ class Shelf(Protocol):
     def find_chunks(self, hashes: Iterable[bytes]) -> Mapping[bytes, Piece]:
         """Those of these chunks (Xet hashes, 32 bytes) that lie in objects that are there."""
 
-    def report_damage(self, object_id: ObjectId, number: int, problem: str) -> None:
-        """Record that the encoding of this number in `encodings` is damaged; others are preferred from
-        now.
+    def report_damage(self, object_id: ObjectId, stored: Plain, problem: str) -> None:
+        """Record that an encoding of the object, one that `encodings` gave, is damaged; others are preferred
+        from now. Nothing is recorded of bytes that are not this shelf's.
         """
 
     def intake(self) -> Intake:

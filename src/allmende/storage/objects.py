@@ -330,7 +330,7 @@ def _check_lower(uow: UnitOfWork, scope: int, object_id: ObjectId, depth: int) -
         raise ObjectsChanged("An object came to be the base of others meanwhile.", hint="Pack it again.")
 
 
-# --- what is asked for whenever packed bytes are read: made once, since making a query costs more than asking it
+# --- asked whenever packed bytes are read: made once, since making a query costs more than asking it ------
 
 
 def _given(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -358,9 +358,7 @@ def _ids_down() -> Select[Any]:
     return select(down.union(below).c.id)
 
 
-_SEEN = select_encodings().where(
-    _given(stored_object.c.id, "ids"), _given(stored_object.c.scope, "scopes")
-)
+_SEEN = select_encodings().where(_given(stored_object.c.id, "ids"), _given(stored_object.c.scope, "scopes"))
 _SEEN_DOWN = select_encodings().where(
     stored_object.c.id.in_(_ids_down()), _given(stored_object.c.scope, "scopes")
 )

@@ -39,26 +39,6 @@ def two(packed: PackedHub, alice: Actor, seed: int) -> tuple[Sha256, Sha256, byt
     return first, second, tuned
 
 
-def test_damage_of_what_is_just_written_is_not_told_of_what_lies_there(
-    packed: PackedHub, alice: Actor
-) -> None:
-    sha256 = two(packed, alice, 7)[0]
-    shelf = shelf_of(packed.services, PUBLIC_SCOPE)
-    with packed.database.read() as uow:
-        recipe = read_recipe(find_recipes(uow, sha256)[0].body)
-    (object_id, *_) = recipe.objects
-    assert len(shelf.encodings(object_id)) == 1
-    intake = shelf.intake()
-    try:
-        intake.add(reencode(shelf, object_id))
-        assert len(intake.encodings(object_id)) == 1
-        shelf.report_damage(object_id, 0, "what was written now is damaged")
-    finally:
-        intake.discard()
-    with packed.database.read() as uow:
-        assert [one.damaged for one in encodings_of(uow, PUBLIC_SCOPE, object_id)] == [None]
-
-
 @pytest.mark.parametrize("flips", [FLIPS, pytest.param(CAMPAIGN_FLIPS, marks=pytest.mark.campaign)])
 def test_every_flipped_bit_is_found_and_none_is_given_out(
     packed: PackedHub, alice: Actor, flips: int

@@ -16,7 +16,7 @@ from allmende.archive import (
     open_content,
     pack_series,
 )
-from allmende.codecs import EncodedObject, ObjectId, ObjectMissing, Recipe, Stretch
+from allmende.codecs import BytesPlain, EncodedObject, ObjectId, ObjectMissing, Recipe, Stretch
 from allmende.errors import StorageFull
 from allmende.packing import MAX_DEPTH
 from tests.unit.archive.stores import chunks_of, drifted, encoded, put, recipe_for
@@ -171,7 +171,7 @@ def test_of_two_encodings_the_smaller_is_preferred_until_it_is_damaged(
     first, second = archive.shelf.encodings(better)
     assert first.size_bytes < second.size_bytes
     assert archive.shelf.bases_of(better) == {base}
-    archive.shelf.report_damage(better, 0, "a test says so")
+    archive.shelf.report_damage(better, first, "a test says so")
     assert [part.size_bytes for part in archive.shelf.encodings(better)] == [
         second.size_bytes,
         first.size_bytes,
@@ -194,15 +194,22 @@ def test_damage_is_told_of_the_encoding_that_was_given_out(archive: Archive, ran
     intake = archive.intake()
     intake.add(encoded(archive, changed, near))
     intake.commit(None)
-    given = archive.shelf.encodings(object_id)
-    # Numbers count in what was given, whatever is preferred by the second report.
-    archive.shelf.report_damage(object_id, 0, "one")
-    archive.shelf.report_damage(object_id, 1, "two")
-    archive.shelf.report_damage(object_id, 7, "there is no such")
+    smaller, larger = archive.shelf.encodings(object_id)
+    archive.shelf.report_damage(object_id, smaller, "one")
+    # Asked for again, they come in another order: what was given before still is what it was.
+    assert [part.size_bytes for part in archive.shelf.encodings(object_id)] == [
+        larger.size_bytes,
+        smaller.size_bytes,
+    ]
+    archive.shelf.report_damage(object_id, larger, "two")
+    archive.shelf.report_damage(object_id, BytesPlain(b"of no row"), "three")
     with archive.database.read() as connection:
-        problems = connection.execute("SELECT problem FROM encoding ORDER BY size_bytes").fetchall()
-    assert {problem for (problem,) in problems} >= {"one", "two"}
-    assert len(given) == 2
+        problems = connection.execute(
+            "SELECT problem FROM encoding JOIN object ON object.number = encoding.object"
+            " WHERE object.id = ? ORDER BY encoding.size_bytes",
+            [object_id],
+        ).fetchall()
+    assert problems == [("one",), ("two",)]
 
 
 def test_a_second_writer_waits_or_is_told(folder: Path, archive: Archive) -> None:

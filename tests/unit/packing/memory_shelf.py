@@ -45,8 +45,10 @@ class MemoryShelf:
     def find_chunks(self, hashes: Iterable[bytes]) -> Mapping[bytes, Piece]:
         return {one: self.chunks[one] for one in hashes if one in self.chunks}
 
-    def report_damage(self, object_id: ObjectId, number: int, problem: str) -> None:
-        self.reports.append((object_id, number))
+    def report_damage(self, object_id: ObjectId, stored: Plain, problem: str) -> None:
+        whole = bytearray(stored.read_at(0, stored.size_bytes))
+        if whole in self.stored[object_id]:
+            self.reports.append((object_id, self.stored[object_id].index(whole)))
 
     def intake(self) -> "MemoryIntake":
         return MemoryIntake(self)
