@@ -7,7 +7,7 @@
 #include <Python.h>
 #include <stdlib.h>
 
-#include "_rans.h"
+#include "_plan.h"
 
 /* --- what Python calls ------------------------------------------------------------------------------- */
 
@@ -31,6 +31,7 @@ static PyObject *py_analyse(PyObject *self, PyObject *args) {
     unsigned bytes, exponent_bits, mantissa_bits;
     words_t words;
     size_t count;
+    uint64_t bits;
     PyObject *result = NULL;
     (void)self;
     if (!PyArg_ParseTuple(args, "y*y*IIIw*w*", &plain, &predicted, &bytes, &exponent_bits, &mantissa_bits, &tokens, &counts))
@@ -43,13 +44,52 @@ static PyObject *py_analyse(PyObject *self, PyObject *args) {
     }
     Py_BEGIN_ALLOW_THREADS
     analyse(plain.buf, predicted.buf, &words, count, tokens.buf, counts.buf);
+    bits = raw_bits_in(tokens.buf, count, token_count(bytes));
     Py_END_ALLOW_THREADS
-    result = Py_None;
-    Py_INCREF(result);
+    result = PyLong_FromUnsignedLongLong(bits);
 done:
     PyBuffer_Release(&plain);
     PyBuffer_Release(&predicted);
     PyBuffer_Release(&tokens);
+    PyBuffer_Release(&counts);
+    return result;
+}
+
+/* The counts as their buffer has them: keys x tokens. */
+static int counts_of(const Py_buffer *counts, unsigned *keys, unsigned *kinds) {
+    if (counts->ndim != 2 || counts->itemsize != 4 || (uintptr_t)counts->buf % 4 || counts->shape[0] < 1 ||
+        counts->shape[0] > MAX_KEYS || counts->shape[1] < 8 || counts->shape[1] > MAX_TOKENS || counts->shape[1] % 8) {
+        PyErr_SetString(PyExc_ValueError, "counts of the wrong shape");
+        return -1;
+    }
+    *keys = (unsigned)counts->shape[0];
+    *kinds = (unsigned)counts->shape[1];
+    return 0;
+}
+
+static PyObject *py_plan(PyObject *self, PyObject *args) {
+    PyObject *given, *result = NULL;
+    Py_buffer counts;
+    unsigned keys, kinds;
+    struct { plan_t plan; uint32_t sums[MAX_KEYS]; uint8_t tables[MOST_TABLE_BYTES]; } *room = NULL;
+    size_t used = 0;
+    uint64_t bits = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O", &given)) return NULL;
+    if (PyObject_GetBuffer(given, &counts, PyBUF_C_CONTIGUOUS)) return NULL;
+    if (counts_of(&counts, &keys, &kinds)) goto done;
+    room = malloc(sizeof *room);
+    if (!room) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    used = plan_tables(counts.buf, keys, kinds, room->sums, &room->plan, room->tables, &bits);
+    Py_END_ALLOW_THREADS
+    if (!used) PyErr_SetString(PyExc_ValueError, "nothing was counted, or too much");
+    else result = Py_BuildValue("y#K", (const char *)room->tables, (Py_ssize_t)used, (unsigned long long)bits);
+done:
+    free(room);
     PyBuffer_Release(&counts);
     return result;
 }
@@ -181,6 +221,36 @@ done:
     return result;
 }
 
+/* Words as far as they are from predicted ones, or, to be `restored`, what is so far. */
+static PyObject *differences(PyObject *args, int restoring) {
+    Py_buffer from, predicted, out;
+    unsigned bytes, exponent_bits, mantissa_bits;
+    words_t words;
+    size_t count;
+    PyObject *result = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*w*III", &from, &predicted, &out, &bytes, &exponent_bits, &mantissa_bits))
+        return NULL;
+    if (known_words(bytes, exponent_bits, mantissa_bits, &words) || count_of(out.len, bytes, &count)) goto done;
+    if (predicted.len != out.len || from.len != out.len) {
+        PyErr_SetString(PyExc_ValueError, "buffers of the wrong size");
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    if (restoring) unfold_words(from.buf, predicted.buf, &words, count, out.buf);
+    else fold_words(from.buf, predicted.buf, &words, count, out.buf);
+    Py_END_ALLOW_THREADS
+    result = Py_None;
+    Py_INCREF(result);
+done:
+    PyBuffer_Release(&from);
+    PyBuffer_Release(&predicted);
+    PyBuffer_Release(&out);
+    return result;
+}
+
+static PyObject *py_fold(PyObject *self, PyObject *args) { (void)self; return differences(args, 0); }
+static PyObject *py_unfold(PyObject *self, PyObject *args) { (void)self; return differences(args, 1); }
+
 static PyObject *planes(PyObject *args, int joining) {
     Py_buffer from, out;
     unsigned bytes, turn;
@@ -296,6 +366,19 @@ static PyObject *py_brain_words(PyObject *self, PyObject *args) {
     return result;
 }
 
+static PyObject *py_is_same(PyObject *self, PyObject *args) {
+    Py_buffer one, other;
+    int same;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*", &one, &other)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    same = one.len == other.len && !memcmp(one.buf, other.buf, (size_t)one.len);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&one);
+    PyBuffer_Release(&other);
+    return PyBool_FromLong(same);
+}
+
 static PyObject *py_histogram(PyObject *self, PyObject *args) {
     Py_buffer data, counts;
     PyObject *result = NULL;
@@ -328,10 +411,14 @@ static PyObject *py_use_vectors(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"analyse", py_analyse, METH_VARARGS, NULL},
+    {"plan", py_plan, METH_VARARGS, NULL},
     {"encode_residual", py_encode_residual, METH_VARARGS, NULL},
     {"decode_residual", py_decode_residual, METH_VARARGS, NULL},
     {"encode_plane", py_encode_plane, METH_VARARGS, NULL},
     {"decode_planes", py_decode_planes, METH_VARARGS, NULL},
+    {"fold", py_fold, METH_VARARGS, NULL},
+    {"unfold", py_unfold, METH_VARARGS, NULL},
+    {"is_same", py_is_same, METH_VARARGS, NULL},
     {"brain_words", py_brain_words, METH_VARARGS, NULL},
     {"split", py_split, METH_VARARGS, NULL},
     {"join", py_join, METH_VARARGS, NULL},
@@ -348,5 +435,6 @@ static struct PyModuleDef module = {
 
 PyMODINIT_FUNC PyInit__coder(void) {
     prepare_vectors();
+    prepare_logs();
     return PyModuleDef_Init(&module);
 }

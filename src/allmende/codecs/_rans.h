@@ -329,7 +329,7 @@ AVX2 ALWAYS_INLINE const uint8_t *tokens_by_eight(const decoding_t *of, unsigned
     const __m256i key_mask = _mm256_set1_epi32((int)of->mask), zero = _mm256_setzero_si256();
     const __m128i shift = _mm_cvtsi32_si128((int)of->shift);
     __m256i x[4], e[4];
-    uint32_t slot[LANES], first[LANES], entry[LANES];
+    uint32_t slot[LANES], first[LANES];
     size_t i = *done;
     for (unsigned v = 0; v < 4; v++) x[v] = _mm256_loadu_si256((const __m256i *)(states + 8 * v));
     for (; i + LANES <= count && (size_t)(end - units) >= 2 * LANES; i += LANES) {
@@ -341,11 +341,11 @@ AVX2 ALWAYS_INLINE const uint8_t *tokens_by_eight(const decoding_t *of, unsigned
                 _mm256_storeu_si256((__m256i *)(first + 8 * v), key);
             }
         }
-        for (unsigned lane = 0; lane < LANES; lane++)
-            entry[lane] = of->slots[(keyed ? of->first_slot[first[lane]] : 0) + slot[lane]];
         for (unsigned v = 0; v < 4; v++) {
             __m256i frequency;
-            e[v] = _mm256_loadu_si256((const __m256i *)(entry + 8 * v));
+#define ENTRY(lane) (int)of->slots[(keyed ? of->first_slot[first[8 * v + lane]] : 0) + slot[8 * v + lane]]
+            e[v] = _mm256_setr_epi32(ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7));
+#undef ENTRY
             frequency = _mm256_add_epi32(_mm256_and_si256(_mm256_srli_epi32(e[v], 8), low), one);
             x[v] = _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(x[v], SCALE_BITS)),
                                     _mm256_srli_epi32(e[v], 19));
@@ -433,72 +433,176 @@ ALWAYS_INLINE uint64_t bits_at(const uint8_t *data, size_t size, uint64_t positi
 
 #define RUN_WORDS 512 /* words whose folded differences are kept before they are added */
 
-/* Fills `out`; how many raw bits that took, which may be more than there are. */
+/* Up to RUN_WORDS folded differences. */
+typedef union {
+    uint64_t wide[RUN_WORDS];
+    uint32_t narrow[RUN_WORDS];
+} folded_t;
+
+ALWAYS_INLINE void unfold(const folded_t *folded, const uint8_t *predicted, uint8_t *restrict out, size_t count,
+                          unsigned bytes, unsigned is_float) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t p = load_word(predicted + i * bytes, bytes);
+        if (bytes == 8) store_word(out + i * bytes, bytes, restored(folded->wide[i], p, bytes, is_float));
+        else store_word(out + i * bytes, bytes, restored_short(folded->narrow[i], (uint32_t)p, bytes, is_float));
+    }
+}
+
+/* Fills `out` from word `done` on, whose raw bits begin at `position`; where they end, which may be beyond `raw`. */
 ALWAYS_INLINE uint64_t words_from(const uint8_t *tokens, const uint8_t *raw, size_t raw_size, const uint8_t *predicted,
-                              uint8_t *restrict out, size_t count, unsigned bytes, unsigned is_float) {
+                                  uint8_t *out, size_t done, size_t count, uint64_t position, unsigned bytes,
+                                  unsigned is_float) {
     struct { uint64_t first, mask; uint64_t length; } of[MAX_TOKENS];
-    uint64_t position = 0;
-    union { uint64_t wide[RUN_WORDS]; uint32_t narrow[RUN_WORDS]; } folded;
+    folded_t folded;
     for (unsigned t = 0; t < MAX_TOKENS; t++) {
         unsigned n = raw_bits_of(t);
         of[t].first = first_of(t);
         of[t].length = n;
         of[t].mask = ((uint64_t)1 << (n > 32 ? 32 : n)) - 1;
     }
-    for (size_t start = 0; start < count; start += RUN_WORDS) {
+    for (size_t start = done; start < count; start += RUN_WORDS) {
         size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
-        const uint8_t *from = predicted + start * bytes;
-        uint8_t *into = out + start * bytes;
-#define UNFOLD(i)                                                                                        \
-    do {                                                                                                 \
-        unsigned t = tokens[start + (i)];                                                                \
-        uint64_t n = of[t].length, z = of[t].first | bits_at(raw, raw_size, position, of[t].mask) << 1;  \
-        if (bytes == 8 && n > 32)                                                                        \
-            z |= bits_at(raw, raw_size, position + 32, ((uint64_t)1 << (n - 32)) - 1) << 33;             \
-        if (bytes == 8) folded.wide[i] = z;                                                              \
-        else folded.narrow[i] = (uint32_t)z;                                                             \
-        position += n;                                                                                   \
-    } while (0)
-        size_t i = 0;
-        if (bytes == 2 && mostly_exact(tokens + start, some))
-            for (; i + 8 <= some; i += 8) {
-                if (eight_exact(tokens + start + i))
-                    for (unsigned j = 0; j < 8; j++) folded.narrow[i + j] = tokens[start + i + j];
-                else
-                    for (unsigned j = 0; j < 8; j++) UNFOLD(i + j);
-            }
-        for (; i < some; i++) UNFOLD(i);
-#undef UNFOLD
         for (size_t i = 0; i < some; i++) {
-            uint64_t p = load_word(from + i * bytes, bytes);
-            if (bytes == 8) store_word(into + i * bytes, bytes, restored(folded.wide[i], p, bytes, is_float));
-            else store_word(into + i * bytes, bytes,
-                            restored_short(folded.narrow[i], (uint32_t)p, bytes, is_float));
+            unsigned t = tokens[start + i];
+            uint64_t n = of[t].length, z = of[t].first | bits_at(raw, raw_size, position, of[t].mask) << 1;
+            if (bytes == 8 && n > 32)
+                z |= bits_at(raw, raw_size, position + 32, ((uint64_t)1 << (n - 32)) - 1) << 33;
+            if (bytes == 8) folded.wide[i] = z;
+            else folded.narrow[i] = (uint32_t)z;
+            position += n;
         }
+        unfold(&folded, predicted + start * bytes, out + start * bytes, some, bytes, is_float);
     }
     return position;
 }
 
-ALWAYS_INLINE uint64_t all_words_from(const uint8_t *tokens, const uint8_t *raw, size_t raw_size,
-                                  const uint8_t *predicted, const words_t *words, size_t count, uint8_t *out) {
-#define RUN(bytes, is_float) words_from(tokens, raw, raw_size, predicted, out, count, bytes, is_float)
-    if (words->is_float) {
-        if (words->bytes == 1) return RUN(1, 1);
-        if (words->bytes == 2) return RUN(2, 1);
-        return words->bytes == 4 ? RUN(4, 1) : RUN(8, 1);
-    }
-    if (words->bytes == 1) return RUN(1, 0);
-    if (words->bytes == 2) return RUN(2, 0);
-    return words->bytes == 4 ? RUN(4, 0) : RUN(8, 0);
-#undef RUN
+#if WITH_AVX2
+/* From this token on, the raw bits of two words may be more than are read at once. */
+#define LONG_TOKEN (EXACT_TOKENS + 27 * 4)
+#define EIGHT_WORDS_BYTES 40 /* within so many bytes are the raw bits of eight words that are no longer */
+
+/* How many raw bits each of eight tokens comes with. */
+AVX2 ALWAYS_INLINE __m256i raw_bits_of_eight(__m256i token) {
+    __m256i exact = _mm256_cmpgt_epi32(_mm256_set1_epi32(EXACT_TOKENS), token);
+    return _mm256_andnot_si256(exact, _mm256_sub_epi32(_mm256_srli_epi32(token, 2), _mm256_set1_epi32(2)));
 }
+
+AVX2 ALWAYS_INLINE int any_long(__m256i token) {
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(token, _mm256_set1_epi32(LONG_TOKEN - 1)));
+}
+
+/* Folded differences of eight words whose raw bits begin at `position`, EIGHT_WORDS_BYTES before the end at least. Of
+ * words of two bytes the raw bits of four are read at once, of longer ones those of two. */
+AVX2 ALWAYS_INLINE __m256i eight_folded(__m256i token, const uint8_t *raw, uint64_t *position, unsigned bytes) {
+    const __m256i one = _mm256_set1_epi32(1), two = _mm256_set1_epi32(2);
+    __m256i exact = _mm256_cmpgt_epi32(_mm256_set1_epi32(EXACT_TOKENS), token), length = raw_bits_of_eight(token);
+    __m256i second = _mm256_or_si256(two, _mm256_and_si256(_mm256_srli_epi32(token, 1), one));
+    __m256i first = _mm256_or_si256(_mm256_sllv_epi32(second, _mm256_add_epi32(length, one)), _mm256_and_si256(token, one));
+    __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, length), one);
+    __m256i pair = _mm256_sad_epu8(length, _mm256_setzero_si256()), bits, odd;
+    uint64_t at = *position, p[4];
+    p[0] = (uint64_t)_mm256_extract_epi64(pair, 0);
+    p[1] = (uint64_t)_mm256_extract_epi64(pair, 1);
+    p[2] = (uint64_t)_mm256_extract_epi64(pair, 2);
+    p[3] = (uint64_t)_mm256_extract_epi64(pair, 3);
+    if (bytes == 2) {
+        uint64_t low = load_word(raw + (at >> 3), 8) >> (at & 7), high;
+        at += p[0] + p[1];
+        high = load_word(raw + (at >> 3), 8) >> (at & 7);
+        at += p[2] + p[3];
+        bits = _mm256_setr_epi64x((long long)low, (long long)low, (long long)high, (long long)high);
+        bits = _mm256_srlv_epi64(bits, _mm256_slli_si256(pair, 8));
+    } else {
+        uint64_t of[4];
+        for (unsigned i = 0; i < 4; i++) {
+            of[i] = load_word(raw + (at >> 3), 8) >> (at & 7);
+            at += p[i];
+        }
+        bits = _mm256_setr_epi64x((long long)of[0], (long long)of[1], (long long)of[2], (long long)of[3]);
+    }
+    *position = at;
+    odd = _mm256_srlv_epi64(bits, _mm256_and_si256(length, _mm256_set1_epi64x(0xffffffff)));
+    bits = _mm256_and_si256(_mm256_blend_epi32(bits, _mm256_slli_epi64(odd, 32), 0xaa), mask);
+    return _mm256_blendv_epi8(_mm256_or_si256(first, _mm256_slli_epi32(bits, 1)), token, exact);
+}
+
+/* The same as words_from, eight words at a time, for words of two and four bytes: how many words are done. */
+AVX2 ALWAYS_INLINE size_t words_by_eight(const uint8_t *tokens, const uint8_t *raw, size_t raw_size,
+                                         const uint8_t *predicted, uint8_t *out, size_t count, uint64_t *position,
+                                         unsigned bytes, unsigned is_float) {
+    folded_t folded;
+    size_t start = 0, some;
+    for (; start + 8 <= count; start += some) {
+        int sparse;
+        some = count - start < RUN_WORDS ? (count - start) & ~(size_t)7 : RUN_WORDS;
+        sparse = mostly_exact(tokens + start, some);
+        for (size_t i = 0; i < some; i += 8) {
+            __m256i token = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(tokens + start + i)));
+            if (!(sparse && eight_exact(tokens + start + i))) {
+                if (UNLIKELY((*position >> 3) + EIGHT_WORDS_BYTES > raw_size || (bytes > 2 && any_long(token)))) {
+                    for (size_t j = i; j < i + 8; j++) {
+                        unsigned t = tokens[start + j], n = raw_bits_of(t);
+                        uint64_t bits = bits_at(raw, raw_size, *position, ((uint64_t)1 << n) - 1);
+                        folded.narrow[j] = (uint32_t)(first_of(t) | bits << 1);
+                        *position += n;
+                    }
+                    continue;
+                }
+                token = eight_folded(token, raw, position, bytes);
+            }
+            _mm256_storeu_si256((__m256i *)(folded.narrow + i), token);
+        }
+        unfold(&folded, predicted + start * bytes, out + start * bytes, some, bytes, is_float);
+    }
+    return start;
+}
+#endif
+
+#define BY_WORDS(RUN)                                                                                    \
+    do {                                                                                                 \
+        if (words->is_float) {                                                                           \
+            if (words->bytes == 1) RUN(1, 1);                                                            \
+            else if (words->bytes == 2) RUN(2, 1);                                                       \
+            else if (words->bytes == 4) RUN(4, 1);                                                       \
+            else RUN(8, 1);                                                                              \
+        } else {                                                                                         \
+            if (words->bytes == 1) RUN(1, 0);                                                            \
+            else if (words->bytes == 2) RUN(2, 0);                                                       \
+            else if (words->bytes == 4) RUN(4, 0);                                                       \
+            else RUN(8, 0);                                                                              \
+        }                                                                                                \
+    } while (0)
 
 #if WITH_AVX2
 AVX2 static uint64_t words_avx2(const uint8_t *tokens, const uint8_t *raw, size_t raw_size, const uint8_t *predicted,
                                 const words_t *words, size_t count, uint8_t *out) {
-    return all_words_from(tokens, raw, raw_size, predicted, words, count, out);
+    uint64_t position = 0;
+    size_t done = 0;
+#define RUN(bytes, is_float)                                                                             \
+    do {                                                                                                 \
+        if (bytes == 2 || bytes == 4)                                                                    \
+            done = words_by_eight(tokens, raw, raw_size, predicted, out, count, &position, bytes, is_float); \
+        position = words_from(tokens, raw, raw_size, predicted, out, done, count, position, bytes, is_float); \
+    } while (0)
+    BY_WORDS(RUN);
+#undef RUN
+    return position;
 }
 #endif
+
+/* Fills `out`; how many raw bits that took, which may be more than there are. */
+static uint64_t all_words_from(const uint8_t *tokens, const uint8_t *raw, size_t raw_size, const uint8_t *predicted,
+                               const words_t *words, size_t count, uint8_t *out) {
+    uint64_t position = 0;
+#if WITH_AVX2
+    if (vectors_wanted) return words_avx2(tokens, raw, raw_size, predicted, words, count, out);
+#endif
+#define RUN(bytes, is_float)                                                                             \
+    position = words_from(tokens, raw, raw_size, predicted, out, 0, count, 0, bytes, is_float)
+    BY_WORDS(RUN);
+#undef RUN
+    return position;
+}
 
 /* A payload of residuals, decoded into `out`. 0, or -1 where it is malformed. */
 static int decode_residual(const uint8_t *data, size_t size, const uint8_t *predicted, const words_t *words,
@@ -513,11 +617,7 @@ static int decode_residual(const uint8_t *data, size_t size, const uint8_t *pred
     used += body;
     data += used;
     size -= used;
-#if WITH_AVX2
-    if (vectors_wanted) raw_bits = words_avx2(tokens, data, size, predicted, words, count, out);
-    else
-#endif
-        raw_bits = all_words_from(tokens, data, size, predicted, words, count, out);
+    raw_bits = all_words_from(tokens, data, size, predicted, words, count, out);
     if ((raw_bits + 7) / 8 != size) return -1;
     if (raw_bits & 7 && data[size - 1] >> (raw_bits & 7)) return -1; /* the bits beyond are zero */
     return 0;
@@ -567,31 +667,32 @@ ALWAYS_INLINE uint8_t *units_of(const uint8_t *tokens, size_t first, size_t coun
 }
 
 #if WITH_AVX2
+#define LOOKED_UP 512 /* symbols that are looked up before they are needed */
+
 /* The same as units_of from `count`, a multiple of LANES, down to 0, eight lanes at a time. Up to 16 bytes before
- * the first unit are written to as well, which `room` has. */
+ * the first unit are written to as well, which `room` has. Symbols are looked up for many words at once: what was
+ * just stored by eight bytes would have to be waited for where it is loaded by more. */
 AVX2 ALWAYS_INLINE uint8_t *units_by_eight(const uint8_t *tokens, size_t count, const uint32_t *first_slot,
                                            const symbol_t *symbols, const uint8_t *predicted, unsigned keyed,
                                            unsigned bytes, unsigned shift, unsigned mask, uint32_t *states,
                                            uint8_t *at) {
-    const __m256i twelve = _mm256_set1_epi32(4095), zero = _mm256_setzero_si256(), key_mask = _mm256_set1_epi32((int)mask);
-    const __m128i key_shift = _mm_cvtsi32_si128((int)shift);
+    const __m256i twelve = _mm256_set1_epi32(4095), zero = _mm256_setzero_si256();
     __m256i x[4], unknown = zero;
-    uint32_t key[LANES];
-    symbol_t symbol[LANES];
+    symbol_t symbol[LOOKED_UP];
     for (unsigned v = 0; v < 4; v++) x[v] = _mm256_loadu_si256((const __m256i *)(states + 8 * v));
-    for (size_t i = count; i > 0;) {
-        i -= LANES;
-        if (keyed)
-            for (unsigned v = 0; v < 4; v++) {
-                __m256i of = eight_words(predicted + (i + 8 * v) * bytes, bytes);
-                of = _mm256_and_si256(_mm256_srl_epi32(of, key_shift), key_mask);
-                _mm256_storeu_si256((__m256i *)(key + 8 * v), of);
+    for (size_t end = count, i = count; i > 0;) {
+        if (i == end) {
+            size_t some = end % LOOKED_UP ? end % LOOKED_UP : LOOKED_UP;
+            end -= some;
+            for (size_t j = 0; j < some; j++) {
+                size_t key = keyed ? load_word(predicted + (end + j) * bytes, bytes) >> shift & mask : 0;
+                symbol[j] = symbols[(keyed ? first_slot[key] / (SCALE / MAX_TOKENS) : 0) + tokens[end + j]];
             }
-        for (unsigned lane = 0; lane < LANES; lane++)
-            symbol[lane] = symbols[(keyed ? first_slot[key[lane]] / (SCALE / MAX_TOKENS) : 0) + tokens[i + lane]];
+        }
+        i -= LANES;
         for (unsigned v = 4; v-- > 0;) {
-            __m256 low = _mm256_loadu_ps((const float *)(symbol + 8 * v));
-            __m256 high = _mm256_loadu_ps((const float *)(symbol + 8 * v + 4));
+            __m256 low = _mm256_loadu_ps((const float *)(symbol + (i - end) + 8 * v));
+            __m256 high = _mm256_loadu_ps((const float *)(symbol + (i - end) + 8 * v + 4));
             __m256i reciprocal = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88));
             __m256i rest_of = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xdd));
             __m256i f, full, q, odd, rest, below, units;
@@ -666,12 +767,6 @@ static uint8_t *encode_tokens(const uint8_t *tokens, size_t count, const tables_
     return at;
 }
 
-/* Up to RUN_WORDS folded differences. */
-typedef union {
-    uint64_t wide[RUN_WORDS];
-    uint32_t narrow[RUN_WORDS];
-} folded_t;
-
 ALWAYS_INLINE void fold(const uint8_t *plain, const uint8_t *predicted, size_t count, folded_t *folded,
                         unsigned bytes, unsigned is_float) {
     for (size_t i = 0; i < count; i++) {
@@ -681,45 +776,93 @@ ALWAYS_INLINE void fold(const uint8_t *plain, const uint8_t *predicted, size_t c
     }
 }
 
-/* Packs the raw bits of all words; `out` has 8 spare bytes. */
-ALWAYS_INLINE void pack_words(const uint8_t *tokens, const uint8_t *plain, const uint8_t *predicted, size_t count,
-                              uint8_t *restrict out, unsigned bytes, unsigned is_float) {
-    unsigned filled = 0;
-    uint64_t window = 0;
-    uint8_t length[MAX_TOKENS];
+/* Raw bits that are written: those that do not make a byte yet are kept. */
+typedef struct {
+    uint8_t *out;
+    uint64_t window;
+    unsigned filled; /* below 8 between words */
+} packing_t;
+
+/* Up to 57 bits; 8 bytes are written. */
+ALWAYS_INLINE void pack_bits(packing_t *packing, uint64_t bits, unsigned count) {
+    packing->window |= bits << packing->filled;
+    packing->filled += count;
+    store_word(packing->out, 8, packing->window);
+    packing->out += packing->filled >> 3;
+    packing->window >>= packing->filled & 56;
+    packing->filled &= 7;
+}
+
+/* Packs the raw bits of words from `done` on; there are 8 spare bytes behind them. */
+ALWAYS_INLINE void pack_words(const uint8_t *tokens, const uint8_t *plain, const uint8_t *predicted, size_t done,
+                              size_t count, packing_t *packing, unsigned bytes, unsigned is_float) {
     folded_t folded;
-    for (unsigned t = 0; t < MAX_TOKENS; t++) length[t] = (uint8_t)raw_bits_of(t);
-    for (size_t start = 0; start < count; start += RUN_WORDS) {
+    for (size_t start = done; start < count; start += RUN_WORDS) {
         size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
-        const uint8_t *from = plain + start * bytes, *guess = predicted + start * bytes;
-#define PACK_WORD(i, j)                                                                                    \
-    do {                                                                                                 \
-        unsigned n = length[tokens[start + (i)]];                                                        \
-        uint64_t z = (bytes == 8 ? folded.wide[j] : folded.narrow[j]) >> 1;                              \
-        for (;;) {                                                                                       \
-            unsigned taken = bytes == 8 && n > 32 ? 32 : n;                                              \
-            window |= (z & (((uint64_t)1 << taken) - 1)) << filled;                                      \
-            filled += taken;                                                                             \
-            store_word(out, 8, window);                                                                  \
-            out += filled >> 3;                                                                          \
-            window >>= filled & 56;                                                                      \
-            filled &= 7;                                                                                 \
-            if (bytes < 8 || (n -= taken) == 0) break;                                                   \
-            z >>= taken;                                                                                 \
-        }                                                                                                \
-    } while (0)
-        size_t i = 0;
-        if (bytes == 2 && mostly_exact(tokens + start, some))
-            for (; i + 8 <= some; i += 8) {
-                if (eight_exact(tokens + start + i)) continue;
-                fold(from + i * bytes, guess + i * bytes, 8, &folded, bytes, is_float);
-                for (unsigned j = 0; j < 8; j++) PACK_WORD(i + j, j);
-            }
-        if (i < some) fold(from + i * bytes, guess + i * bytes, some - i, &folded, bytes, is_float);
-        for (size_t j = 0; i < some; i++, j++) PACK_WORD(i, j);
-#undef PACK_WORD
+        fold(plain + start * bytes, predicted + start * bytes, some, &folded, bytes, is_float);
+        for (size_t i = 0; i < some; i++) {
+            unsigned n = raw_bits_of(tokens[start + i]);
+            uint64_t z = (bytes == 8 ? folded.wide[i] : folded.narrow[i]) >> 1;
+            for (; n > 32; n -= 32, z >>= 32) pack_bits(packing, z & 0xffffffff, 32);
+            pack_bits(packing, z & (((uint64_t)1 << n) - 1), n);
+        }
     }
 }
+
+#if WITH_AVX2
+/* The same, eight words at a time, for words of two and four bytes: how many words are done. */
+AVX2 ALWAYS_INLINE size_t pack_by_eight(const uint8_t *tokens, const uint8_t *plain, const uint8_t *predicted,
+                                        size_t count, packing_t *into, unsigned bytes, unsigned is_float) {
+    const __m256i one = _mm256_set1_epi32(1);
+    packing_t packing = *into;
+    folded_t folded;
+    size_t start = 0, some;
+    for (; start + 8 <= count; start += some) {
+        int sparse;
+        some = count - start < RUN_WORDS ? (count - start) & ~(size_t)7 : RUN_WORDS;
+        sparse = mostly_exact(tokens + start, some);
+        if (!sparse) fold(plain + start * bytes, predicted + start * bytes, some, &folded, bytes, is_float);
+        for (size_t i = 0; i < some; i += 8) {
+            const uint8_t *eight = tokens + start + i;
+            __m256i length, bits, pair, odd;
+            uint64_t p[4], of[4];
+            if (sparse) {
+                if (eight_exact(eight)) continue;
+                fold(plain + (start + i) * bytes, predicted + (start + i) * bytes, 8, &folded, bytes, is_float);
+            }
+            bits = _mm256_loadu_si256((const __m256i *)(folded.narrow + (sparse ? 0 : i)));
+            length = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)eight));
+            if (bytes > 2 && UNLIKELY(any_long(length))) {
+                for (size_t j = 0; j < 8; j++) {
+                    unsigned n = raw_bits_of(eight[j]);
+                    pack_bits(&packing, folded.narrow[(sparse ? 0 : i) + j] >> 1 & (((uint32_t)1 << n) - 1), n);
+                }
+                continue;
+            }
+            length = raw_bits_of_eight(length);
+            bits = _mm256_and_si256(_mm256_srli_epi32(bits, 1),
+                                    _mm256_sub_epi32(_mm256_sllv_epi32(one, length), one));
+            odd = _mm256_sllv_epi64(_mm256_srli_epi64(bits, 32),
+                                    _mm256_and_si256(length, _mm256_set1_epi64x(0xffffffff)));
+            bits = _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi64x(0xffffffff)), odd);
+            pair = _mm256_sad_epu8(length, _mm256_setzero_si256());
+            if (bytes == 2) {
+                odd = _mm256_sllv_epi64(bits, _mm256_slli_si256(pair, 8));
+                bits = _mm256_or_si256(odd, _mm256_srli_si256(odd, 8));
+                pair = _mm256_add_epi64(pair, _mm256_srli_si256(pair, 8));
+                pack_bits(&packing, (uint64_t)_mm256_extract_epi64(bits, 0), (unsigned)_mm256_extract_epi64(pair, 0));
+                pack_bits(&packing, (uint64_t)_mm256_extract_epi64(bits, 2), (unsigned)_mm256_extract_epi64(pair, 2));
+                continue;
+            }
+            _mm256_storeu_si256((__m256i *)of, bits);
+            _mm256_storeu_si256((__m256i *)p, pair);
+            for (unsigned j = 0; j < 4; j++) pack_bits(&packing, of[j], (unsigned)p[j]);
+        }
+    }
+    *into = packing;
+    return start;
+}
+#endif
 
 #define SHORT_PLACES (256 * 64) /* keys times tokens, of words of at most 2 bytes */
 
@@ -778,47 +921,59 @@ ALWAYS_INLINE void analyse_words(const uint8_t *plain, const uint8_t *predicted,
     }
 }
 
+/* Fills `out` with how far words are from predicted ones, as words of the same size. */
+ALWAYS_INLINE void fold_all(const uint8_t *plain, const uint8_t *predicted, size_t count, uint8_t *restrict out,
+                            unsigned bytes, unsigned is_float) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t w = load_word(plain + i * bytes, bytes), p = load_word(predicted + i * bytes, bytes);
+        store_word(out + i * bytes, bytes,
+                   bytes == 8 ? residual(w, p, bytes, is_float)
+                              : residual_short((uint32_t)w, (uint32_t)p, bytes, is_float));
+    }
+}
+
+ALWAYS_INLINE void unfold_all(const uint8_t *folded, const uint8_t *predicted, size_t count, uint8_t *restrict out,
+                              unsigned bytes, unsigned is_float) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t z = load_word(folded + i * bytes, bytes), p = load_word(predicted + i * bytes, bytes);
+        store_word(out + i * bytes, bytes,
+                   bytes == 8 ? restored(z, p, bytes, is_float)
+                              : restored_short((uint32_t)z, (uint32_t)p, bytes, is_float));
+    }
+}
+
 /* How many raw bits so many tokens come with; ~0 where one of them is none of the `kinds`. */
 static uint64_t raw_bits_in(const uint8_t *tokens, size_t count, unsigned kinds) {
     uint64_t bits = 0;
-    uint8_t length[MAX_TOKENS];
-    unsigned unknown = 0;
-    size_t i = 0;
-    for (unsigned t = 0; t < MAX_TOKENS; t++) length[t] = (uint8_t)raw_bits_of(t);
-#define COUNT(i)                                                                                         \
-    do {                                                                                                 \
-        unknown |= tokens[i] >= kinds;                                                                   \
-        bits += length[tokens[i]];                                                                       \
-    } while (0)
-    for (; i + 8 <= count; i += 8)
-        if (!eight_exact(tokens + i))
-            for (unsigned j = 0; j < 8; j++) COUNT(i + j);
-    for (; i < count; i++) COUNT(i);
-#undef COUNT
-    return unknown ? ~(uint64_t)0 : bits;
+    uint8_t largest = 0;
+    for (size_t start = 0; start < count; start += RUN_WORDS) {
+        size_t some = count - start < RUN_WORDS ? count - start : RUN_WORDS;
+        uint32_t sum = 0;
+        for (size_t i = start; i < start + some; i++) {
+            /* As in raw_bits_of, without a branch. */
+            uint8_t t = tokens[i];
+            sum += (uint8_t)(((t >> 2) - (EXACT_TOKENS / 4 - 2)) & (0 - (t >= EXACT_TOKENS)));
+            largest = t > largest ? t : largest;
+        }
+        bits += sum;
+    }
+    return largest >= kinds ? ~(uint64_t)0 : bits;
 }
 
-#define BY_WORDS(RUN)                                                                                    \
-    do {                                                                                                 \
-        if (words->is_float) {                                                                           \
-            if (words->bytes == 1) RUN(1, 1);                                                            \
-            else if (words->bytes == 2) RUN(2, 1);                                                       \
-            else if (words->bytes == 4) RUN(4, 1);                                                       \
-            else RUN(8, 1);                                                                              \
-        } else {                                                                                         \
-            if (words->bytes == 1) RUN(1, 0);                                                            \
-            else if (words->bytes == 2) RUN(2, 0);                                                       \
-            else if (words->bytes == 4) RUN(4, 0);                                                       \
-            else RUN(8, 0);                                                                              \
-        }                                                                                                \
-    } while (0)
-#define PACK(bytes, is_float) pack_words(tokens, plain, predicted, count, out, bytes, is_float)
 #define ANALYSE(bytes, is_float) analyse_words(plain, predicted, words, count, tokens, counts, bytes, is_float)
 
 #if WITH_AVX2
 AVX2 static void pack_avx2(const uint8_t *tokens, const uint8_t *plain, const uint8_t *predicted,
-                           const words_t *words, size_t count, uint8_t *out) {
-    BY_WORDS(PACK);
+                           const words_t *words, size_t count, packing_t *packing) {
+    size_t done = 0;
+#define RUN(bytes, is_float)                                                                             \
+    do {                                                                                                 \
+        if (bytes == 2 || bytes == 4)                                                                    \
+            done = pack_by_eight(tokens, plain, predicted, count, packing, bytes, is_float);             \
+        pack_words(tokens, plain, predicted, done, count, packing, bytes, is_float);                     \
+    } while (0)
+    BY_WORDS(RUN);
+#undef RUN
 }
 
 AVX2 static void analyse_avx2(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
@@ -827,15 +982,19 @@ AVX2 static void analyse_avx2(const uint8_t *plain, const uint8_t *predicted, co
 }
 #endif
 
+/* Packs the raw bits of all words; `out` has 8 spare bytes. */
 static void pack_raw(const uint8_t *tokens, const uint8_t *plain, const uint8_t *predicted, const words_t *words,
                      size_t count, uint8_t *out) {
+    packing_t packing = {out, 0, 0};
 #if WITH_AVX2
     if (vectors_wanted) {
-        pack_avx2(tokens, plain, predicted, words, count, out);
+        pack_avx2(tokens, plain, predicted, words, count, &packing);
         return;
     }
 #endif
-    BY_WORDS(PACK);
+#define RUN(bytes, is_float) pack_words(tokens, plain, predicted, 0, count, &packing, bytes, is_float)
+    BY_WORDS(RUN);
+#undef RUN
 }
 
 static void analyse(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
@@ -847,6 +1006,20 @@ static void analyse(const uint8_t *plain, const uint8_t *predicted, const words_
     }
 #endif
     BY_WORDS(ANALYSE);
+}
+
+static void fold_words(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
+                       uint8_t *out) {
+#define FOLD(bytes, is_float) fold_all(plain, predicted, count, out, bytes, is_float)
+    BY_WORDS(FOLD);
+#undef FOLD
+}
+
+static void unfold_words(const uint8_t *folded, const uint8_t *predicted, const words_t *words, size_t count,
+                         uint8_t *out) {
+#define UNFOLD(bytes, is_float) unfold_all(folded, predicted, count, out, bytes, is_float)
+    BY_WORDS(UNFOLD);
+#undef UNFOLD
 }
 
 /* --- planes ------------------------------------------------------------------------------------------ */

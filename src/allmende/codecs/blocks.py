@@ -22,15 +22,7 @@ from allmende.codecs.planes import (
     split_planes,
 )
 from allmende.codecs.rans import coder, decode_residual
-from allmende.codecs.rans_tables import Tables, plan_tables, tables_like
-from allmende.codecs.rans_tokens import (
-    RAW_BITS_OF,
-    WordShape,
-    residuals,
-    restored,
-    token_count,
-    unsigned_words,
-)
+from allmende.codecs.rans_tokens import WordShape, token_count
 from allmende.codecs.word_types import WORD_TYPES, WordType
 
 __all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "Habit", "decode_block", "encode_block", "is_same"]
@@ -38,8 +30,6 @@ __all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "Habit", "decode_block", "
 MAX_BLOCK_WORDS = 1 << 20
 _SAMPLES, _SAMPLE_WORDS = 4, 1024
 _FLAT = {words.size_bytes: words for words in WORD_TYPES if not words.is_float}
-_PROBE_BYTES = 256
-"""Blocks that differ mostly do so here."""
 _NEAR_ENOUGH = 1.1
 """An estimate from a sample may be wrong by this factor; what is nearer to the best is made whole."""
 _FAR_AHEAD = 1.3
@@ -83,8 +73,6 @@ class Habit:
     """What RESIDUAL took of the last block that was tried."""
     untried: int = 0
     """For how many blocks more it is taken without a trial."""
-    tables: Tables | None = None
-    """Those of the block that was tried: its contexts suit the next ones."""
 
     def tried(self, expected: dict[BlockCodec, int], size_bytes: int) -> None:
         """The forms of a block were estimated so."""
@@ -146,15 +134,8 @@ def _is_equal(plain: memoryview, predicted: memoryview | None) -> bool:
 
 
 def is_same(one: memoryview, other: memoryview) -> bool:
-    """Whether two runs of bytes are equal.
-
-    Views are compared byte by byte as numbers of Python, so it is done by arrays, eight bytes at a time.
-    """
-    whole = len(one) - len(one) % 8
-    if len(one) != len(other) or one[:_PROBE_BYTES] != other[:_PROBE_BYTES]:
-        return False
-    left, right = np.frombuffer(one[:whole], np.uint64), np.frombuffer(other[:whole], np.uint64)
-    return one[whole:] == other[whole:] and bool((left == right).all())
+    """Whether two runs of bytes are equal; views are compared byte by byte, as numbers of Python, elsewhere."""
+    return coder.is_same(one, other)
 
 
 # --- which forms are tried ---------------------------------------------------------------------------
@@ -166,11 +147,10 @@ def _promising(
     plain: memoryview, words: WordType, predicted: memoryview | None, effort: Effort, habit: Habit
 ) -> list[_Form]:
     """The forms that are worth making whole: those that a sample shows to be near the best."""
-    if effort == Effort.QUICK and predicted is not None and habit.untried:
-        forms = _Forms(plain, words, predicted)
-        if habit.holds(forms.analysed(habit.tables)[2], len(plain)):
-            return [(BlockCodec.RESIDUAL, forms.residual)]
     forms = _Forms(plain, words, predicted)
+    if effort == Effort.QUICK and predicted is not None and habit.untried:
+        if habit.holds(forms.analysed()[2], len(plain)):
+            return [(BlockCodec.RESIDUAL, forms.residual)]
     made: dict[BlockCodec, Callable[[], bytes]] = {
         BlockCodec.PLANES: forms.planes,
         BlockCodec.ALONE: forms.alone,
@@ -187,7 +167,6 @@ def _promising(
         _sampled(plain, words), None if predicted is None else _sampled(predicted, words)
     )
     habit.tried(expected, len(plain))
-    habit.tables = None if predicted is None else forms.analysed()[1]
     near = min(*expected.values(), len(plain)) * _NEAR_ENOUGH
     return [(codec, made[codec]) for codec, size in expected.items() if size <= near and size < len(plain)]
 
@@ -209,7 +188,7 @@ class _Forms:
         self._predicted = predicted
         self._count = len(plain) // words.size_bytes
         self._level = 1 if words.is_float else 3
-        self._analysed: tuple[NDArray[np.uint8], Tables, int] | None = None
+        self._analysed: tuple[NDArray[np.uint8], bytes, int] | None = None
 
     def expected(self, plain: memoryview, predicted: memoryview | None) -> dict[BlockCodec, int]:
         """About how many bytes each form takes, from a sample of the block and of what was predicted."""
@@ -236,42 +215,22 @@ class _Forms:
         return compressed(split_planes(_xor(self._plain, self._guessed()), flat), self._level)
 
     def difference_planes(self) -> bytes:
-        size = self._words.size_bytes
-        plain, guessed = unsigned_words(self._plain, size), unsigned_words(self._guessed(), size)
-        folded = residuals(plain, guessed, _shape(self._words)).astype(f"<u{size}")
-        return compressed(split_planes(folded.tobytes(), _FLAT[size]), self._level)
+        folded = bytearray(len(self._plain))
+        coder.fold(self._plain, self._guessed(), folded, *_shape(self._words))
+        return compressed(split_planes(folded, _FLAT[self._words.size_bytes]), self._level)
 
     def residual(self) -> bytes:
         tokens, tables, _ = self.analysed()
-        shape = _shape(self._words)
-        return coder.encode_residual(
-            tables.document(),
-            tokens,
-            self._plain,
-            self._guessed(),
-            shape.size_bytes,
-            shape.exponent_bits,
-            shape.mantissa_bits,
-        )
+        return coder.encode_residual(tables, tokens, self._plain, self._guessed(), *_shape(self._words))
 
-    def analysed(self, like: Tables | None = None) -> tuple[NDArray[np.uint8], Tables, int]:
-        """Tokens, tables, and how many bytes RESIDUAL takes; `like` has contexts to be taken over."""
+    def analysed(self) -> tuple[NDArray[np.uint8], bytes, int]:
+        """Tokens, tables, and how many bytes RESIDUAL takes."""
         if self._analysed is None:
-            shape = _shape(self._words)
-            kinds = token_count(shape.size_bytes)
+            keys = WordShape(*_shape(self._words)).keys
             tokens = np.empty(self._count, dtype=np.uint8)
-            counts = np.zeros((shape.keys, kinds), dtype=np.uint32)
-            coder.analyse(
-                self._plain,
-                self._guessed(),
-                shape.size_bytes,
-                shape.exponent_bits,
-                shape.mantissa_bits,
-                tokens,
-                counts,
-            )
-            tables, bits = plan_tables(counts) if like is None else tables_like(counts, like)
-            raw = int(counts.sum(axis=0, dtype=np.int64) @ RAW_BITS_OF[:kinds].astype(np.int64))
+            counts = np.zeros((keys, token_count(self._words.size_bytes)), dtype=np.uint32)
+            raw = coder.analyse(self._plain, self._guessed(), *_shape(self._words), tokens, counts)
+            tables, bits = coder.plan(counts)
             self._analysed = tokens, tables, (bits + raw) // 8 + 70
         return self._analysed
 
@@ -281,8 +240,8 @@ class _Forms:
         return self._predicted
 
 
-def _shape(words: WordType) -> WordShape:
-    return WordShape(words.size_bytes, words.exponent_bits, words.mantissa_bits)
+def _shape(words: WordType) -> tuple[int, int, int]:
+    return words.size_bytes, words.exponent_bits, words.mantissa_bits
 
 
 def _xor(one: memoryview, other: memoryview) -> memoryview:
@@ -322,15 +281,15 @@ def _from_xor(payload: memoryview, words: WordType, predicted: memoryview) -> me
 
 
 def _from_difference(payload: memoryview, words: WordType, predicted: memoryview) -> memoryview:
-    size = words.size_bytes
-    folded = join_planes(decompressed(payload, len(predicted)), _FLAT[size])
-    found = restored(unsigned_words(folded, size), unsigned_words(predicted, size), _shape(words))
-    return memoryview(found.astype(f"<u{size}").tobytes())
+    folded = join_planes(decompressed(payload, len(predicted)), _FLAT[words.size_bytes])
+    out = bytearray(len(predicted))
+    coder.unfold(folded, predicted, out, *_shape(words))
+    return memoryview(out)
 
 
 def _from_residual(payload: memoryview, words: WordType, predicted: memoryview) -> memoryview:
     out = bytearray(len(predicted))
-    decode_residual(payload, predicted, out, words.size_bytes, words.exponent_bits, words.mantissa_bits)
+    decode_residual(payload, predicted, out, *_shape(words))
     return memoryview(out)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from allmende.codecs.errors import MalformedEncoding
 from allmende.codecs.rans import coder, decode_planes
 from allmende.codecs.rans_numpy import PLANE_CODED, PLANE_CONSTANT, PLANE_RAW
-from allmende.codecs.rans_tables import entropy_bits, plan_tables
+from allmende.codecs.rans_tables import entropy_bits
 from allmende.codecs.word_types import WordType
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def split_planes(plain: memoryview | bytes, words: WordType) -> memoryview:
+def split_planes(plain: memoryview | bytes | bytearray, words: WordType) -> memoryview:
     """The planes of whole words, lowest bytes first; as many bytes as before."""
     out = bytearray(len(plain))
     coder.split(plain, out, words.size_bytes, int(words.is_float))
@@ -100,8 +100,8 @@ def _coded(plane: memoryview) -> tuple[int, bytes | memoryview]:
     if np.count_nonzero(counts) == 1:
         return PLANE_CONSTANT, plane[:1]
     if entropy_bits(counts) < 8 * 0.99 * len(plane):
-        tables, _ = plan_tables(counts[np.newaxis])
-        coded = coder.encode_plane(tables.document(), plane)
+        tables, _ = coder.plan(counts[np.newaxis])
+        coded = coder.encode_plane(tables, plane)
         if len(coded) < len(plane):
             return PLANE_CODED, coded
     return PLANE_RAW, plane

@@ -34,8 +34,12 @@ class Coder(Protocol):
         tokens: NDArray[np.uint8],
         counts: NDArray[np.uint32],
         /,
-    ) -> None:
-        """Tokens of words, and how often each comes with each key."""
+    ) -> int:
+        """Tokens of words, and how often each comes with each key; how many raw bits there are."""
+        ...
+
+    def plan(self, counts: NDArray[np.uint32], /) -> tuple[bytes, int]:
+        """Tables for tokens that come so often, and the bits of both."""
         ...
 
     def encode_residual(
@@ -85,6 +89,36 @@ class Coder(Protocol):
 
     def join(self, planes: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int, /) -> None:
         """Words of byte planes."""
+        ...
+
+    def fold(
+        self,
+        plain: Bytes,
+        predicted: Bytes,
+        out: bytearray | memoryview,
+        size_bytes: int,
+        exponent_bits: int,
+        mantissa_bits: int,
+        /,
+    ) -> None:
+        """How far words are from predicted ones."""
+        ...
+
+    def unfold(
+        self,
+        folded: Bytes,
+        predicted: Bytes,
+        out: bytearray | memoryview,
+        size_bytes: int,
+        exponent_bits: int,
+        mantissa_bits: int,
+        /,
+    ) -> None:
+        """The words that are so far from predicted ones."""
+        ...
+
+    def is_same(self, one: Bytes, other: Bytes, /) -> bool:
+        """Whether two runs of bytes are equal."""
         ...
 
     def histogram(self, data: Bytes, counts: NDArray[np.uint32], /) -> None:

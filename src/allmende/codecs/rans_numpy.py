@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allmende.codecs.errors import MalformedEncoding
-from allmende.codecs.rans_tables import SCALE, SCALE_BITS, Tables, read_tables
+from allmende.codecs.rans_tables import SCALE, SCALE_BITS, Tables, plan_tables, read_tables
 from allmende.codecs.rans_tokens import (
     FIRST_OF,
     RAW_BITS_OF,
@@ -34,9 +34,13 @@ __all__ = [
     "decode_residual",
     "encode_plane",
     "encode_residual",
+    "fold",
     "histogram",
+    "is_same",
     "join",
+    "plan",
     "split",
+    "unfold",
 ]
 
 _LANES = 32
@@ -57,14 +61,27 @@ def analyse(
     mantissa_bits: int,
     tokens: NDArray[np.uint8],
     counts: NDArray[np.uint32],
-) -> None:
-    """Fill `tokens` with the token of each word, and add them up in `counts`, keys x tokens."""
+) -> int:
+    """Fill `tokens` with the token of each word, and add them up in `counts`, keys x tokens.
+
+    Returns how many raw bits come with them.
+    """
     shape = WordShape(size_bytes, exponent_bits, mantissa_bits)
     words, guesses = unsigned_words(plain, size_bytes), unsigned_words(predicted, size_bytes)
     tokens[:] = tokens_of(residuals(words, guesses, shape))
     kinds = token_count(size_bytes)
     places = keys_of(guesses, shape).astype(np.int64) * kinds + tokens
     counts += np.bincount(places, minlength=counts.size).astype(np.uint32).reshape(counts.shape)
+    return int(RAW_BITS_OF[tokens].sum(dtype=np.int64))
+
+
+def plan(counts: NDArray[np.uint32]) -> tuple[bytes, int]:
+    """The tables that suit `counts`, keys x tokens, and the bits that they and the tokens take, see rans_tables.
+
+    Raises ValueError where nothing was counted, or more than 2^30.
+    """
+    tables, bits = plan_tables(counts)
+    return tables.document(), bits
 
 
 def encode_residual(
@@ -183,6 +200,39 @@ def join(planes: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int)
     if turn:
         words = words >> 1 | words << (8 * size_bytes - 1)
     np.frombuffer(out, dtype=f"<u{size_bytes}")[:] = words
+
+
+def fold(
+    plain: Bytes,
+    predicted: Bytes,
+    out: bytearray | memoryview,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+) -> None:
+    """Fill `out` with how far each word is from the predicted one, as words of the same size."""
+    words, guesses = unsigned_words(plain, size_bytes), unsigned_words(predicted, size_bytes)
+    folded = residuals(words, guesses, WordShape(size_bytes, exponent_bits, mantissa_bits))
+    memoryview(out).cast("B")[:] = folded.astype(f"<u{size_bytes}").data.cast("B")
+
+
+def unfold(
+    folded: Bytes,
+    predicted: Bytes,
+    out: bytearray | memoryview,
+    size_bytes: int,
+    exponent_bits: int,
+    mantissa_bits: int,
+) -> None:
+    """The reverse of `fold`."""
+    zigzag, guesses = unsigned_words(folded, size_bytes), unsigned_words(predicted, size_bytes)
+    words = restored(zigzag, guesses, WordShape(size_bytes, exponent_bits, mantissa_bits))
+    memoryview(out).cast("B")[:] = words.astype(f"<u{size_bytes}").data.cast("B")
+
+
+def is_same(one: Bytes, other: Bytes) -> bool:
+    """Whether two runs of bytes are equal."""
+    return bool(np.array_equal(np.frombuffer(one, np.uint8), np.frombuffer(other, np.uint8)))
 
 
 def histogram(data: Bytes, counts: NDArray[np.uint32]) -> None:

@@ -21,13 +21,15 @@ __all__ = [
     "entropy_bits",
     "plan_tables",
     "read_tables",
-    "tables_like",
 ]
 
 SCALE_BITS = 11
 SCALE = 1 << SCALE_BITS
 MAX_CONTEXTS = 16
 _MOST_GROUPS = 64
+_MOST_COUNTED = 1 << 30
+_LOG_ONE, _LOG_STEPS = 16, 11
+"""Entropies are in parts of a bit, 2^16 of them; of a number the 11 bits after the highest one are looked at."""
 _BYTES_OF = [
     bytes([frequency]) if frequency < 128 else bytes([frequency & 127 | 128, frequency >> 7])
     for frequency in range(SCALE)
@@ -61,7 +63,8 @@ def plan_tables(counts: NDArray[np.uint32]) -> tuple[Tables, int]:
     """Contexts and frequencies that suit `counts` (keys x tokens, not all 0), and the bits they cost.
 
     The bits are those of the tables and of the tokens, without raw bits. Neighbouring keys are joined as long
-    as a table saved is worth more than what the tokens then cost.
+    as a table saved is worth more than what the tokens then cost. All is reckoned in whole numbers, so that
+    the C extension plans the same.
     """
     keys, rows = _groups(counts)
     costs = _costs(np.array(rows)).tolist()
@@ -78,48 +81,64 @@ def plan_tables(counts: NDArray[np.uint32]) -> tuple[Tables, int]:
             again = _costs(np.array([rows[i] + rows[i + 1] for i in pairs])).tolist()
             for i, cost in zip(pairs, again, strict=True):
                 joined[i] = cost
-    return Tables((0, *keys[1:]), _frequencies(np.array(rows))), int(sum(costs))
+    return Tables((0, *keys[1:]), _frequencies(np.array(rows))), sum(costs) >> _LOG_ONE
 
 
-def tables_like(counts: NDArray[np.uint32], tables: Tables) -> tuple[Tables, int]:
-    """The same for contexts that are known already: those of `tables` in which something comes."""
-    rows = np.add.reduceat(counts, tables.first_keys, axis=0, dtype=np.float64)
-    used = np.flatnonzero(np.add.reduce(rows, axis=1))
-    firsts, rows = [tables.first_keys[number] for number in used.tolist()], rows[used]
-    return Tables((0, *firsts[1:]), _frequencies(rows)), int(_costs(rows).sum())
-
-
-def _groups(counts: NDArray[np.uint32]) -> tuple[list[int], list[NDArray[np.float64]]]:
+def _groups(counts: NDArray[np.uint32]) -> tuple[list[int], list[NDArray[np.int64]]]:
     """First keys and counts of runs of keys to begin with: rare keys are in one with their neighbours."""
     sums = np.add.reduce(counts, axis=1, dtype=np.int64)
     firsts = sums.nonzero()[0]
     totals = np.cumsum(sums[firsts])
+    if not len(totals) or totals[-1] > _MOST_COUNTED:
+        raise ValueError("nothing was counted, or too much")
     numbers = (totals - 1) * _MOST_GROUPS // totals[-1]
     starts = np.concatenate(([0], (numbers[1:] != numbers[:-1]).nonzero()[0] + 1))
-    return firsts[starts].tolist(), list(np.add.reduceat(counts[firsts].astype(np.float64), starts, axis=0))
+    return firsts[starts].tolist(), list(np.add.reduceat(counts[firsts].astype(np.int64), starts, axis=0))
 
 
 def entropy_bits(counts: NDArray[np.uint32]) -> float:
     """Bits that tokens with these counts cost at best, without a table."""
-    return float(_entropies(counts[np.newaxis].astype(np.float64))[0])
+    return int(_entropies(counts[np.newaxis].astype(np.int64))[0]) / (1 << _LOG_ONE)
 
 
-def _entropies(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _logarithms() -> NDArray[np.int64]:
+    """Those of numbers from 1 to 2, in the middle of each step, digit by digit."""
+    y = (np.arange(1 << _LOG_STEPS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)) << np.uint64(19)
+    y += np.uint64(1 << 31)
+    digits = np.zeros(len(y), dtype=np.int64)
+    for _ in range(_LOG_ONE):
+        y = y * y >> np.uint64(31)
+        above = y >> np.uint64(32)
+        y >>= above
+        digits = digits << 1 | above.astype(np.int64)
+    return digits
+
+
+_LOG_OF = _logarithms()
+
+
+def _times_log(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """x * log2(x), in parts of a bit; 0 for 0."""
+    mantissas, lengths = np.frexp(values)
+    steps = (mantissas * (2 << _LOG_STEPS)).astype(np.int64) & ((1 << _LOG_STEPS) - 1)
+    return np.asarray(values * ((lengths.astype(np.int64) - 1 << _LOG_ONE) + _LOG_OF[steps]))
+
+
+def _entropies(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     totals = np.add.reduce(rows, axis=1)
-    parts = np.add.reduce(rows * np.log2(np.maximum(rows, 1)), axis=1)
-    return np.asarray(totals * np.log2(np.maximum(totals, 1)) - parts)
+    return np.asarray(_times_log(totals) - np.add.reduce(_times_log(rows), axis=1))
 
 
-def _costs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bits of each row's tokens and of its table."""
+def _costs(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Parts of a bit that each row's tokens and its table take."""
     used = np.add.reduce(rows > 0, axis=1, dtype=np.int64)
-    return np.asarray(_entropies(rows) + rows.shape[1] + 10 * used + 16)
+    return np.asarray(_entropies(rows) + (rows.shape[1] + 10 * used + 16 << _LOG_ONE))
 
 
-def _frequencies(rows: NDArray[np.float64]) -> NDArray[np.uint32]:
+def _frequencies(rows: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Frequencies of each row that sum to SCALE and are at least 1 for what comes at all."""
-    totals = np.add.reduce(rows, axis=1)
-    scaled = np.floor(rows * (SCALE / totals)[:, None] + 0.5).astype(np.int64)
+    totals = np.add.reduce(rows, axis=1)[:, None]
+    scaled = (rows * (2 * SCALE) + totals) // (2 * totals)
     scaled[(rows > 0) & (scaled == 0)] = 1
     for row, total in zip(scaled, np.add.reduce(scaled, axis=1).tolist(), strict=True):
         missing = SCALE - total
