@@ -32,10 +32,9 @@ _SAMPLES, _SAMPLE_WORDS = 4, 1024
 _FLAT = {words.size_bytes: words for words in WORD_TYPES if not words.is_float}
 _NEAR_ENOUGH = 1.1
 """An estimate from a sample may be wrong by this factor; what is nearer to the best is made whole."""
-_FAR_AHEAD = 1.3
-"""A form that is so many times shorter than all others is taken for the next blocks of an object too,"""
-_UNTRIED_BLOCKS = 7
-"""this many, while they are not so many times longer or shorter than that one."""
+_AHEAD = ((1.3, 7), (1.05, 3))
+"""A form that is so many times shorter than all others is taken for so many of the next blocks of an object too,
+while they are not so many times longer or shorter than that one."""
 
 
 class BlockCodec(IntEnum):
@@ -71,20 +70,25 @@ class Habit:
 
     share: float = 0.0
     """What RESIDUAL took of the last block that was tried."""
+    ahead: float = 1.0
+    """How many times shorter it was than all other forms, as far as that counts."""
     untried: int = 0
     """For how many blocks more it is taken without a trial."""
 
     def tried(self, expected: dict[BlockCodec, int], size_bytes: int) -> None:
         """The forms of a block were estimated so."""
         residual = expected.get(BlockCodec.RESIDUAL, size_bytes)
-        others = [size for codec, size in expected.items() if codec != BlockCodec.RESIDUAL]
+        others = min(size for codec, size in expected.items() if codec != BlockCodec.RESIDUAL)
         self.share = residual / size_bytes
-        self.untried = _UNTRIED_BLOCKS if residual * _FAR_AHEAD <= min(*others, size_bytes) else 0
+        for self.ahead, self.untried in _AHEAD:
+            if residual * self.ahead <= min(others, size_bytes):
+                return
+        self.untried = 0
 
     def holds(self, residual: int, size_bytes: int) -> bool:
         """Whether RESIDUAL, which takes so many bytes of a block, needs no trial; asked once a block."""
         self.untried -= 1
-        return self.share / _FAR_AHEAD <= residual / size_bytes <= self.share * _FAR_AHEAD
+        return self.share / self.ahead <= residual / size_bytes <= self.share * self.ahead
 
 
 def encode_block(

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from allmende.codecs.errors import MalformedEncoding
 from allmende.codecs.rans import coder, decode_planes
 from allmende.codecs.rans_numpy import PLANE_CODED, PLANE_CONSTANT, PLANE_RAW
-from allmende.codecs.rans_tables import entropy_bits
 from allmende.codecs.word_types import WordType
 
 __all__ = [
@@ -23,6 +22,9 @@ __all__ = [
     "planes_coded",
     "split_planes",
 ]
+
+_STATES_BYTES = 140
+"""About what a coded plane takes beside its table and tokens."""
 
 
 def split_planes(plain: memoryview | bytes | bytearray, words: WordType) -> memoryview:
@@ -83,14 +85,12 @@ def planes_coded(payload: memoryview, size_bytes: int, words: WordType) -> memor
 
 def planes_bytes(planes: memoryview, count: int) -> int:
     """About how many bytes `coded_planes` would take."""
-    sizes = (
-        entropy_bits(_counts(planes[first : first + count])) / 8 for first in range(0, len(planes), count)
-    )
-    return int(sum(min(count, size + 200) for size in sizes))
+    found = (coder.plan(_counts(planes[first : first + count]))[1] for first in range(0, len(planes), count))
+    return sum(min(count, bits // 8 + _STATES_BYTES) for bits in found)
 
 
 def _counts(plane: memoryview) -> NDArray[np.uint32]:
-    counts = np.zeros(256, dtype=np.uint32)
+    counts = np.zeros((1, 256), dtype=np.uint32)
     coder.histogram(plane, counts)
     return counts
 
@@ -99,8 +99,8 @@ def _coded(plane: memoryview) -> tuple[int, bytes | memoryview]:
     counts = _counts(plane)
     if np.count_nonzero(counts) == 1:
         return PLANE_CONSTANT, plane[:1]
-    if entropy_bits(counts) < 8 * 0.99 * len(plane):
-        tables, _ = coder.plan(counts[np.newaxis])
+    tables, bits = coder.plan(counts)
+    if bits < 8 * 0.99 * len(plane):
         coded = coder.encode_plane(tables, plane)
         if len(coded) < len(plane):
             return PLANE_CODED, coded

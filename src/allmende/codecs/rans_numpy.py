@@ -237,7 +237,7 @@ def is_same(one: Bytes, other: Bytes) -> bool:
 
 def histogram(data: Bytes, counts: NDArray[np.uint32]) -> None:
     """Add up in `counts` how often each byte comes."""
-    counts += np.bincount(np.frombuffer(data, dtype=np.uint8), minlength=256).astype(np.uint32)
+    counts += np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.uint32).reshape(counts.shape)
 
 
 def _encode_tokens(tokens: NDArray[np.uint8], contexts: NDArray[np.uint8], tables: Tables) -> bytes:

@@ -18,7 +18,6 @@ __all__ = [
     "SCALE",
     "SCALE_BITS",
     "Tables",
-    "entropy_bits",
     "plan_tables",
     "read_tables",
 ]
@@ -94,11 +93,6 @@ def _groups(counts: NDArray[np.uint32]) -> tuple[list[int], list[NDArray[np.int6
     numbers = (totals - 1) * _MOST_GROUPS // totals[-1]
     starts = np.concatenate(([0], (numbers[1:] != numbers[:-1]).nonzero()[0] + 1))
     return firsts[starts].tolist(), list(np.add.reduceat(counts[firsts].astype(np.int64), starts, axis=0))
-
-
-def entropy_bits(counts: NDArray[np.uint32]) -> float:
-    """Bits that tokens with these counts cost at best, without a table."""
-    return int(_entropies(counts[np.newaxis].astype(np.int64))[0]) / (1 << _LOG_ONE)
 
 
 def _logarithms() -> NDArray[np.int64]:
