@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../src/allmende/codecs/_rans.h"
+#include "../../src/allmende/codecs/_plan.h"
 
 static uint64_t state;
 
@@ -71,18 +71,53 @@ static size_t make_tables(const uint8_t *tokens, size_t count, unsigned kinds, u
     return at;
 }
 
+/* Tables planned for what was counted: the reader has to take them. */
+static size_t plan_for(const uint32_t *counts, unsigned kinds, unsigned keys, uint8_t *out, uint64_t seed) {
+    plan_t *plan = exactly(sizeof *plan);
+    uint32_t *sums = exactly(keys * sizeof *sums), *made = exactly((size_t)keys * kinds * sizeof *made);
+    uint8_t *written = exactly(MOST_TABLE_BYTES);
+    uint64_t bits = 0;
+    size_t size = plan_tables(counts, keys, kinds, sums, plan, written, &bits);
+    if (!size) fail("counts without tables", seed);
+    memcpy(out, written, size);
+    /* Any numbers at all may be asked for. */
+    for (size_t i = 0; i < (size_t)keys * kinds; i++) made[i] = below(9) ? 0 : (uint32_t)(next() >> (32 + below(32)));
+    size_t other = plan_tables(made, keys, kinds, sums, plan, written, &bits);
+    if (other) {
+        tables_t *tables = exactly(sizeof *tables);
+        if (read_tables(written, other, kinds, keys, tables) != other) fail("planned tables that are refused", seed);
+        free(tables);
+    }
+    free(plan);
+    free(sums);
+    free(made);
+    free(written);
+    return size;
+}
+
+static void folded_and_back(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
+                            uint64_t seed) {
+    size_t size = count * words->bytes;
+    uint8_t *folded = exactly(size), *back = exactly(size);
+    fold_words(plain, predicted, words, count, folded);
+    unfold_words(folded, predicted, words, count, back);
+    if (memcmp(plain, back, size)) fail("folded words that do not come back", seed);
+    free(folded);
+    free(back);
+}
+
 /* A payload of the words, as the encoder makes it; its size. */
 static size_t make_payload(const uint8_t *plain, const uint8_t *predicted, const words_t *words, size_t count,
                            uint8_t **payload, uint64_t seed) {
     unsigned kinds = token_count(words->bytes), keys = words->key_mask + 1;
-    uint8_t *tokens = exactly(count), *room = exactly(BODY_HEAD + 2 * count), head[8192], *body;
+    uint8_t *tokens = exactly(count), *room = exactly(BODY_HEAD + 2 * count), head[MOST_TABLE_BYTES], *body;
     scratch_t *scratch = exactly(sizeof *scratch);
     size_t head_size, body_size, raw_size;
     uint32_t *counts = calloc((size_t)keys * kinds, sizeof *counts);
     uint64_t bits = 0;
     if (!counts) abort();
     analyse(plain, predicted, words, count, tokens, counts);
-    free(counts);
+    vectors_wanted = vectors_there && below(2);
     for (size_t i = 0; i < count; i++) {
         uint64_t word = load_word(plain + i * words->bytes, words->bytes);
         uint64_t guess = load_word(predicted + i * words->bytes, words->bytes);
@@ -92,7 +127,9 @@ static size_t make_payload(const uint8_t *plain, const uint8_t *predicted, const
         bits += raw_bits_of(tokens[i]);
     }
     if (raw_bits_in(tokens, count, kinds) != bits) fail("another number of raw bits", seed);
-    head_size = make_tables(tokens, count, kinds, keys, head);
+    head_size = below(2) ? make_tables(tokens, count, kinds, keys, head)
+                         : plan_for(counts, kinds, keys, head, seed);
+    free(counts);
     if (read_tables(head, head_size, kinds, keys, &scratch->tables) != head_size) fail("tables that are refused", seed);
     fill_symbols(&scratch->tables, kinds, scratch->of.symbols);
     body = encode_tokens(tokens, count, &scratch->tables, scratch->of.symbols, predicted, words, room);
@@ -103,6 +140,17 @@ static size_t make_payload(const uint8_t *plain, const uint8_t *predicted, const
     memcpy(*payload, head, head_size);
     memcpy(*payload + head_size, body, body_size);
     pack_raw(tokens, plain, predicted, words, count, *payload + head_size + body_size);
+    if (vectors_there) { /* the same bytes the other way */
+        uint8_t *again = exactly(body_size + raw_size + 8), *other;
+        vectors_wanted = !vectors_wanted;
+        other = encode_tokens(tokens, count, &scratch->tables, scratch->of.symbols, predicted, words, room);
+        if (!other || (size_t)(room + BODY_HEAD + 2 * count - other) != body_size) fail("another stream", seed);
+        memcpy(again, other, body_size);
+        pack_raw(tokens, plain, predicted, words, count, again + body_size);
+        if (memcmp(again, *payload + head_size, body_size + raw_size)) fail("other bytes without vectors", seed);
+        free(again);
+    }
+    folded_and_back(plain, predicted, words, count, seed);
     free(tokens);
     free(room);
     free(scratch);
@@ -193,6 +241,7 @@ int main(int count, char **arguments) {
     time_t until = time(NULL) + (count > 1 ? atol(arguments[1]) : 10);
     uint64_t first = count > 2 ? strtoull(arguments[2], NULL, 10) : (uint64_t)time(NULL) * 1000003u, seed = first;
     prepare_vectors();
+    prepare_logs();
     do {
         state = (seed + 1) * 0x9E3779B97F4A7C15u | 1;
         round_of(seed);

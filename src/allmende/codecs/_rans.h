@@ -1087,7 +1087,9 @@ static int words_of(unsigned bytes, unsigned exponent_bits, unsigned mantissa_bi
     words->key_shift = 8 * bytes - 8;
     words->key_mask = 255;
     if (!exponent_bits) return 0;
-    if (exponent_bits > 11 || mantissa_bits > 52 || exponent_bits + mantissa_bits + 1 != 8 * bytes) return -1;
+    /* Counters have room for 256 keys of short words. */
+    if (exponent_bits > (bytes < 8 ? 8 : 11) || mantissa_bits > 52) return -1;
+    if (exponent_bits + mantissa_bits + 1 != 8 * bytes) return -1;
     words->key_shift = mantissa_bits;
     words->key_mask = (1u << exponent_bits) - 1;
     return 0;

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from allmende.codecs import (
+    BytesPlain,
     Candidate,
     Child,
     DamagedObject,
@@ -44,6 +45,8 @@ _NEXT_TO_NOTHING = 1000
 """A prediction that leaves so many times less than the object takes alone ends the search."""
 _WORTH = 0.97
 """A prediction that saves less than this of what the object takes alone is not worth its base."""
+_HELD_BYTES = 64 * 1024 * 1024
+"""So much of what an object may rest on is kept plain while it is chosen and encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,31 @@ class _Known(Protocol):
     def bases_of(self, object_id: ObjectId) -> frozenset[ObjectId]: ...
 
 
+class _Held:
+    """Opens objects, and keeps those for which there is room: bases are sampled, tried and read whole."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self._kept: dict[ObjectId, Plain] = {}
+        self._room = _HELD_BYTES
+
+    def __call__(self, object_id: ObjectId) -> Plain:
+        kept = self._kept.get(object_id)
+        if kept is not None:
+            return kept
+        plain = self._resolve(object_id)
+        if plain.size_bytes > self._room:
+            return plain
+        self._room -= plain.size_bytes
+        self._kept[object_id] = BytesPlain(plain.read_at(0, plain.size_bytes))
+        return self._kept[object_id]
+
+    def let_go(self) -> None:
+        """Keep nothing any more."""
+        self._kept.clear()
+        self._room = _HELD_BYTES
+
+
 class Chooser:
     """Encodes the objects of one file against the bases that were given for it. For one thread."""
 
@@ -67,7 +95,8 @@ class Chooser:
         self._shelf = shelf
         self._bases = bases
         self._opener = opener
-        self._proposer = Proposer(opener)
+        self._held = _Held(opener)
+        self._proposer = Proposer(self._held)
         self._known: dict[ObjectId, Shelved] = {}
 
     def encode(
@@ -103,15 +132,21 @@ class Chooser:
             return self._smallest(child, sound)
 
     def _smallest(self, child: Child, candidates: Sequence[Candidate]) -> EncodedObject:
+        try:
+            return self._tried(child, candidates)
+        finally:
+            self._held.let_go()
+
+    def _tried(self, child: Child, candidates: Sequence[Candidate]) -> EncodedObject:
         words = word_type(child.dtype)
         proposals = self._proposer.propose(child, candidates) if candidates else []
         most = _WORTH * estimate(child.plain, words) if proposals else 0.0
         best = self._best(child.plain, words, proposals, most)
         if best is None:
-            return write_encoding(child.plain, words, None, self._opener)
-        encoded = write_encoding(child.plain, words, best.prediction, self._opener)
+            return write_encoding(child.plain, words, None, self._held)
+        encoded = write_encoding(child.plain, words, best.prediction, self._held)
         if encoded.size_bytes > most:
-            alone = write_encoding(child.plain, words, None, self._opener)
+            alone = write_encoding(child.plain, words, None, self._held)
             return min(encoded, alone, key=lambda form: form.size_bytes)
         return encoded
 
@@ -130,8 +165,8 @@ class Chooser:
 
     def _try(self, proposal: Proposal, plain: Plain, words: WordType) -> _Trial | None:
         try:
-            prediction = complete(proposal, plain, self._opener)
-            cost = estimate(plain, words, Predictor(prediction, self._opener))
+            prediction = complete(proposal, plain, self._held)
+            cost = estimate(plain, words, Predictor(prediction, self._held))
         except PredictionImpossible:
             return None
         described = len(prediction.document()) // 4 + len(prediction.side)

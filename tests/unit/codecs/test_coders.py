@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from allmende.codecs import WORD_TYPES, MalformedEncoding, WordType, word_type
 from allmende.codecs import rans_numpy as in_numpy
 from allmende.codecs.rans_tables import SCALE, Tables, plan_tables, read_tables
-from allmende.codecs.rans_tokens import token_count
+from allmende.codecs.rans_tokens import RAW_BITS_OF, token_count
 from tests.unit.codecs.weights_like import drifted, edge_words
 
 in_c = pytest.importorskip("allmende.codecs._coder", reason="the extension was not built here")
@@ -37,9 +37,10 @@ def encoded(coder: ModuleType, plain: bytes, predicted: bytes, words: WordType) 
     keys = 1 << words.exponent_bits if words.is_float else 256
     tokens = np.empty(len(plain) // words.size_bytes, dtype=np.uint8)
     counts = np.zeros((keys, kinds), dtype=np.uint32)
-    coder.analyse(plain, predicted, *shape(words), tokens, counts)
-    tables, _ = plan_tables(counts)
-    made = coder.encode_residual(tables.document(), tokens, plain, predicted, *shape(words))
+    raw = coder.analyse(plain, predicted, *shape(words), tokens, counts)
+    assert raw == int(RAW_BITS_OF[tokens].sum(dtype=np.int64))
+    tables, _ = coder.plan(counts)
+    made = coder.encode_residual(tables, tokens, plain, predicted, *shape(words))
     assert isinstance(made, bytes)
     return made
 
@@ -63,6 +64,16 @@ def test_residuals_have_the_same_bytes_and_come_back(words: WordType, count: int
     else:
         predicted, plain = edge_words(words, count, 1), edge_words(words, count, 2)
     payload = encoded(in_numpy, plain, predicted, words)
+    for coder in (in_c, in_numpy):
+        folded, back = bytearray(len(plain)), bytearray(len(plain))
+        coder.fold(plain, predicted, folded, *shape(words))
+        coder.unfold(folded, predicted, back, *shape(words))
+        assert back == plain
+        assert coder.is_same(back, plain)
+        assert not coder.is_same(back[:-1], plain)
+        assert not coder.is_same(bytes([plain[0] ^ 1]) + plain[1:], plain)
+    in_numpy.fold(plain, predicted, again := bytearray(len(plain)), *shape(words))
+    assert again == folded
     assert decoded(in_numpy, payload, predicted, words) == plain
     for wanted in (False, True):
         with vectors(wanted):
@@ -197,8 +208,17 @@ def test_the_extension_refuses_buffers_of_the_wrong_size() -> None:
         in_c.decode_residual(b"", bytes(3), bytearray(3), 3, 0, 0)
     with pytest.raises(ValueError, match="no such words"):
         in_c.decode_residual(b"", bytes(4), bytearray(4), 4, 30, 1)
+    with pytest.raises(ValueError, match="no such words"):
+        in_c.decode_residual(b"", bytes(2), bytearray(2), 2, 11, 4)
     with pytest.raises(ValueError, match="wrong size"):
         in_c.histogram(b"abc", np.zeros(255, dtype=np.uint32))
+    with pytest.raises(ValueError, match="wrong size"):
+        in_c.fold(bytes(8), bytes(4), bytearray(8), 4, 8, 23)
+    for counts in (np.ones((1, 260), np.uint32), np.ones((1, 12), np.uint32), np.ones((2049, 8), np.uint32)):
+        with pytest.raises(ValueError, match="wrong shape"):
+            in_c.plan(counts)
+    with pytest.raises(ValueError, match="wrong shape"):
+        in_c.plan(np.ones((8, 64), np.uint64))
     with pytest.raises(ValueError, match="wrong size"):
         in_c.analyse(bytes(4), bytes(4), 4, 8, 23, np.zeros(2, np.uint8), np.zeros((256, 128), np.uint32))
 
@@ -245,6 +265,28 @@ def test_malformed_tables_are_refused_by_both(head: bytes) -> None:
     predicted = bytes(64)
     for coder in (in_c, in_numpy):
         assert decoded(coder, head + body, predicted, word_type("BF16")) is None
+
+
+@given(
+    st.sampled_from([1, 7, 32, 256, 2048]),
+    st.sampled_from([32, 64, 128, 256]),
+    st.sampled_from([0.02, 1.0, 100.0, 1e5]),
+    st.integers(0, 2**32),
+)
+def test_both_plan_the_same_tables(keys: int, kinds: int, often: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    far = np.abs(np.arange(keys) - keys // 2)[:, None] / random.choice([1, 9, 90])
+    mean = often * np.exp(-np.arange(kinds)[None] / random.choice([1, 8, 80]) - far)
+    counts = random.poisson(mean).astype(np.uint32)
+    counts[random.integers(keys), random.integers(kinds)] += 1
+    assert in_c.plan(counts) == in_numpy.plan(counts)
+
+
+def test_counts_that_are_none_or_too_many_have_no_tables() -> None:
+    for coder in (in_c, in_numpy):
+        for counts in (np.zeros((8, 64), np.uint32), np.full((8, 64), 1 << 22, np.uint32)):
+            with pytest.raises(ValueError, match="nothing was counted, or too much"):
+                coder.plan(counts)
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32))
