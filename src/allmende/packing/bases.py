@@ -5,7 +5,6 @@ a converter moved are named one by one, rows that are missing are zeros, and row
 out.
 """
 
-import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allmende.codecs import Candidate, ObjectId, Piece, Recipe, Reference, Stretch
-from allmende.packing.cutting import Cut, Member
+from allmende.packing.cutting import Cut, Member, scaled_names
 from allmende.packing.layout import PlacedTensor, tensors_in
 from allmende.packing.reading import open_recipe
 from allmende.packing.shelf import Shelf
@@ -26,7 +25,6 @@ from allmende.weights import StreamPlace, ggml_type, number_type
 __all__ = ["Base", "base_of", "candidate_of", "objects_of", "open_base"]
 
 _MAX_PIECES = 16_384
-_COMPANION = re.compile(r"[._](?:weight_)?(?:scales?|scale_inv|SCB|absmax|quant_map|zeros?)$")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +34,7 @@ class _BaseTensor:
 
     @property
     def values(self) -> int:
-        return int(np.prod(self.placed.shape, dtype=np.int64))
+        return self.placed.values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,16 +118,13 @@ def _of_tensor(base: Base, member: Member) -> Candidate | None:
 
 def _find(base: Base, name: str) -> _BaseTensor | None:
     """The tensor of this name, or of a scale that of what it scales."""
-    found = base.tensors.get(name)
-    if found is None and (shorter := _COMPANION.sub("", name)) != name:
-        found = base.tensors.get(shorter) or base.tensors.get(f"{shorter}.weight")
-    return found
+    names = (name, *scaled_names(name))
+    return next((base.tensors[one] for one in names if one in base.tensors), None)
 
 
 def _is_alike(found: _BaseTensor, child: PlacedTensor) -> bool:
     """Whether values stand at the same places: all of them, or those of the rows that both have."""
-    mine = int(np.prod(child.shape, dtype=np.int64))
-    return mine == found.values or (
+    return child.values == found.values or (
         len(child.shape) > 1 and len(found.placed.shape) > 1 and child.shape[1:] == found.placed.shape[1:]
     )
 
@@ -147,7 +142,7 @@ def _whole(found: _BaseTensor, member: Member) -> Iterable[Piece] | None:
 def _aligned(found: _BaseTensor, member: Member) -> Iterable[Piece] | None:
     """The values of the base that stand where the member's do, in the order in which the member has them."""
     child, placed = member.tensor, found.placed
-    values = int(np.prod(child.shape, dtype=np.int64))
+    values = child.values
     first, rest = divmod(member.start * values, child.size_bytes)
     count, left = divmod(member.size_bytes * values, child.size_bytes)
     if rest or left:
@@ -214,34 +209,32 @@ def _splits_block(dtype: str, values: int) -> bool:
 
 
 def _of_bundle(base: Base, one: Cut) -> Candidate | None:
-    """The members that a base has, one after another, and zeros for the others."""
+    """The members that a base has, or what they are scales of, one after another, and zeros for the others."""
     found = [_find(base, member.tensor.name) for member in one.members]
-    alike = [
-        None if there is None or not _same_size(there, member) else there
+    kinds = Counter(
+        (there.placed.dtype, there.values // member.tensor.values)
         for there, member in zip(found, one.members, strict=True)
-    ]
-    types = Counter(there.placed.dtype for there in alike if there is not None)
-    if not types:
+        if there is not None
+        and member.tensor.values
+        and there.values in {member.tensor.values, one.every * member.tensor.values}
+    )
+    if not kinds:
         return None
-    dtype = types.most_common(1)[0][0]
+    (dtype, every), _ = kinds.most_common(1)[0]
     word = number_type(dtype)
     if word is None:
         return None
     pieces: list[Piece] = []
-    for there, member in zip(alike, one.members, strict=True):
-        values = int(np.prod(member.tensor.shape, dtype=np.int64))
-        aligned = None
-        if there is not None and there.placed.dtype == dtype:
-            aligned = _aligned(there, member)
-        pieces += [Piece(None, 0, values * word.itemsize)] if aligned is None else aligned
+    for there, member in zip(found, one.members, strict=True):
+        values = every * member.tensor.values
+        placed = None
+        if there is not None and (there.placed.dtype, there.values) == (dtype, values):
+            placed = _aligned(there, member) if every == 1 else _whole(there, member)
+        pieces += [Piece(None, 0, values * word.itemsize)] if placed is None else placed
     reference = _joined(pieces)
     if len(reference) > _MAX_PIECES or not any(piece.object_id for piece in reference):
         return None
-    return Candidate(reference, dtype, 1, base.origin)
-
-
-def _same_size(found: _BaseTensor, member: Member) -> bool:
-    return found.values == int(np.prod(member.tensor.shape, dtype=np.int64))
+    return Candidate(reference, dtype, every, base.origin)
 
 
 def _joined(pieces: Iterable[Piece]) -> Reference:

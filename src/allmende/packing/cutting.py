@@ -1,17 +1,29 @@
 """Cutting a file into what becomes objects: tensors, bundles of small ones, and stretches of other bytes.
 
-A derivative is cut as its base was, as far as it has the same tensors: where a tensor ends and what is small
-depends on the tensor alone. Bytes that are in no object are literals of the recipe: headers and padding.
+Small scales are in bundles of their own, those that stand for equally many values: such a bundle can be reckoned
+from the tensors that were quantised. A derivative is cut as its base was, as far as it has the same tensors: where a tensor ends and what is small
+depends on the tensor alone, and for scales on what they scale. Bytes that are in no object are literals of the recipe: headers and padding.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from allmende.codecs import MAX_OBJECT_BYTES, BytesPlain, DamagedObject, Plain
 from allmende.packing.layout import PlacedTensor
 from allmende.weights import Place
 
-__all__ = ["SMALL_BYTES", "Cut", "Member", "PlacedBytes", "can_be_cut", "cut", "other_bytes", "plain_of"]
+__all__ = [
+    "SMALL_BYTES",
+    "Cut",
+    "Member",
+    "PlacedBytes",
+    "can_be_cut",
+    "cut",
+    "other_bytes",
+    "plain_of",
+    "scaled_names",
+]
 
 SMALL_BYTES = 16 * 1024
 """Tensors below this are bundled; other bytes below it are literals."""
@@ -19,6 +31,7 @@ _MOST_LITERALS = 16 * 1024 * 1024
 _BUNDLE_BYTES = 32 * 1024 * 1024
 _PART_BYTES = MAX_OBJECT_BYTES // 2
 """Larger tensors are cut into parts of about this size, by whole rows."""
+_COMPANION = re.compile(r"[._](?:weight_)?(?:scales?|scale_inv|SCB|absmax|quant_map|zeros?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,8 @@ class Cut:
 
     dtype: str
     members: tuple[Member, ...]
+    every: int = 1
+    """For how many values each value of a bundle of scales stands; 1 for all else."""
 
     @property
     def size_bytes(self) -> int:
@@ -84,18 +99,35 @@ def plain_of(place: Place, one: Cut) -> Plain:
     return placed if len(one.members) == 1 else BytesPlain(placed.read_at(0, placed.size_bytes))
 
 
+def scaled_names(name: str) -> tuple[str, ...]:
+    """What the tensor may be called to which a scale belongs; nothing for names of what is no scale."""
+    shorter = _COMPANION.sub("", name)
+    return () if shorter == name else (shorter, f"{shorter}.weight")
+
+
 def cut(tensors: Iterable[PlacedTensor]) -> list[Cut]:
     """The objects that tensors of one file become, in the order of the file; bundles come last."""
+    placed = list(tensors)
+    by_name = {tensor.name: tensor for tensor in placed}
     cuts: list[Cut] = []
-    small: dict[str, list[PlacedTensor]] = {}
-    for tensor in tensors:
+    small: dict[tuple[str, int], list[PlacedTensor]] = {}
+    for tensor in placed:
         if tensor.size_bytes < SMALL_BYTES:
-            small.setdefault(tensor.dtype, []).append(tensor)
+            small.setdefault((tensor.dtype, _values_of_each(tensor, by_name)), []).append(tensor)
         else:
             cuts += [Cut(tensor.dtype, (part,)) for part in _parts(tensor)]
-    for dtype in sorted(small):
-        cuts += _bundles(dtype, sorted(small[dtype], key=lambda one: one.name))
+    for dtype, every in sorted(small):
+        cuts += _bundles(dtype, every, sorted(small[dtype, every], key=lambda one: one.name))
     return cuts
+
+
+def _values_of_each(scale: PlacedTensor, by_name: Mapping[str, PlacedTensor]) -> int:
+    """For how many values of another tensor each value of this one stands, if it is a scale; else 1."""
+    scaled = next((by_name[name] for name in scaled_names(scale.name) if name in by_name), None)
+    if scaled is None or not scale.values:
+        return 1
+    every, rest = divmod(scaled.values, scale.values)
+    return every if every > 1 and not rest else 1
 
 
 def can_be_cut(others: Iterable[tuple[int, int]]) -> bool:
@@ -131,14 +163,14 @@ def _parts(tensor: PlacedTensor) -> list[Member]:
     ]
 
 
-def _bundles(dtype: str, tensors: list[PlacedTensor]) -> list[Cut]:
+def _bundles(dtype: str, every: int, tensors: list[PlacedTensor]) -> list[Cut]:
     bundles: list[Cut] = []
     members: list[Member] = []
     size = 0
     for tensor in tensors:
         if members and size + tensor.size_bytes > _BUNDLE_BYTES:
-            bundles.append(Cut(dtype, tuple(members)))
+            bundles.append(Cut(dtype, tuple(members), every))
             members, size = [], 0
         members.append(Member(tensor, 0, tensor.size_bytes))
         size += tensor.size_bytes
-    return [*bundles, Cut(dtype, tuple(members))] if members else bundles
+    return [*bundles, Cut(dtype, tuple(members), every)] if members else bundles

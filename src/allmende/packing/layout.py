@@ -46,6 +46,11 @@ class PlacedTensor:
     rows_from: NDArray[np.int64] | None = None
 
     @property
+    def values(self) -> int:
+        """How many values it has."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
     def columns(self) -> int:
         """The length of a row, in values; 1 for what has no rows."""
         return int(np.prod(self.shape[1:], dtype=np.int64)) if len(self.shape) > 1 else 1

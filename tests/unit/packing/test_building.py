@@ -3,9 +3,11 @@
 import hashlib
 import io
 import secrets
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from allmende.codecs import DamagedObject, Literal, ObjectId
 from allmende.ids import Sha256
@@ -132,3 +134,36 @@ def test_a_file_with_too_much_between_its_tensors_is_not_cut() -> None:
     assert can_be_cut([(0, SMALL_BYTES - 1)] * 1000)
     assert can_be_cut([(0, 2**40)])
     assert not can_be_cut([(0, SMALL_BYTES - 1)] * 2000)
+
+
+def by_rows(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """int8 by rows: codes, and scales that stand for as many values as a row has."""
+    tensors: dict[str, tuple[str, list[int], bytes]] = {"norm.weight": ("F32", [64], bytes(256))}
+    for name, values in arrays.items():
+        scales = (np.abs(values).max(axis=1, keepdims=True) / np.float32(127)).astype(np.float32)
+        codes = np.rint(values / scales).astype(np.int8)
+        tensors[f"{name}.weight_scale"] = ("F32", list(scales.shape), scales.tobytes())
+        tensors[f"{name}.weight"] = ("I8", list(codes.shape), codes.tobytes())
+    return safetensors(tensors)
+
+
+def test_small_scales_are_reckoned_from_what_was_quantised() -> None:
+    shelf, random = MemoryShelf(), np.random.default_rng(3)
+    shapes = {"a": (500, 64), "b": (1000, 64), "c": (64, 500), "d": (64, 1000)}
+    arrays = {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    parent = stored(shelf, file_of({f"{name}.weight": values for name, values in arrays.items()}))
+    before = shelf.stored_bytes
+    child = stored(shelf, by_rows(arrays), [[parent]])
+    # Codes of each matrix, one bundle of scales for each length of a row, and one of what is no scale.
+    assert len(child.objects) == len(shapes) + 3 + 1
+    assert shelf.stored_bytes - before < 700 * len(child.objects)
+    # A fine-tune of the quantised model has its scales where that one has them.
+    moved = {name: near(values) for name, values in arrays.items()}
+    stored(shelf, by_rows(moved), [[child]])
+
+
+def test_scales_of_which_a_base_has_but_some_come_back() -> None:
+    shelf, random = MemoryShelf(), np.random.default_rng(4)
+    arrays = {name: random.standard_normal((300, 64)).astype(np.float32) for name in "abc"}
+    parent = stored(shelf, file_of({f"{name}.weight": arrays[name] for name in "ac"}))
+    stored(shelf, by_rows(arrays), [[parent]])
