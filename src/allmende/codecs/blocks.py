@@ -25,7 +25,7 @@ from allmende.codecs.rans import coder, decode_residual
 from allmende.codecs.rans_tokens import WordShape, token_count
 from allmende.codecs.word_types import WORD_TYPES, WordType
 
-__all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "Habit", "decode_block", "encode_block", "is_same"]
+__all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "Habit", "decode_block", "encode_block"]
 
 MAX_BLOCK_WORDS = 1 << 20
 _SAMPLES, _SAMPLE_WORDS = 4, 1024
@@ -33,8 +33,8 @@ _FLAT = {words.size_bytes: words for words in WORD_TYPES if not words.is_float}
 _NEAR_ENOUGH = 1.1
 """An estimate from a sample may be wrong by this factor; what is nearer to the best is made whole."""
 _AHEAD = ((1.3, 7), (1.05, 3))
-"""A form that is so many times shorter than all others is taken for so many of the next blocks of an object too,
-while they are not so many times longer or shorter than that one."""
+"""A form that is so many times shorter than all others is taken for so many of the next blocks of an object
+too, while they are not so many times longer or shorter than that one."""
 
 
 class BlockCodec(IntEnum):
@@ -134,12 +134,7 @@ def _check_sizes(size_bytes: int, words: WordType, predicted: memoryview | None)
 def _is_equal(plain: memoryview, predicted: memoryview | None) -> bool:
     if predicted is None:
         return not np.frombuffer(plain, dtype=np.uint8).any()
-    return is_same(plain, predicted)
-
-
-def is_same(one: memoryview, other: memoryview) -> bool:
-    """Whether two runs of bytes are equal; views are compared byte by byte, as numbers of Python, elsewhere."""
-    return coder.is_same(one, other)
+    return coder.is_same(plain, predicted)
 
 
 # --- which forms are tried ---------------------------------------------------------------------------
@@ -152,9 +147,9 @@ def _promising(
 ) -> list[_Form]:
     """The forms that are worth making whole: those that a sample shows to be near the best."""
     forms = _Forms(plain, words, predicted)
-    if effort == Effort.QUICK and predicted is not None and habit.untried:
-        if habit.holds(forms.analysed()[2], len(plain)):
-            return [(BlockCodec.RESIDUAL, forms.residual)]
+    counted_on = effort == Effort.QUICK and predicted is not None and habit.untried
+    if counted_on and habit.holds(forms.analysed()[2], len(plain)):
+        return [(BlockCodec.RESIDUAL, forms.residual)]
     made: dict[BlockCodec, Callable[[], bytes]] = {
         BlockCodec.PLANES: forms.planes,
         BlockCodec.ALONE: forms.alone,

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from allmende.codecs.blocks import Effort, Habit, decode_block, encode_block, is_same
+from allmende.codecs.blocks import Effort, Habit, decode_block, encode_block
 from allmende.codecs.encoding_head import BLOCK_WORDS, BlockRow, block_check, write_head
 from allmende.codecs.errors import DamagedObject, MalformedEncoding, PredictionImpossible
 from allmende.codecs.objects import MAX_OBJECT_BYTES, ObjectId, Plain, Resolve
 from allmende.codecs.predictions import Prediction
 from allmende.codecs.predictor import Predictor
+from allmende.codecs.rans import coder
 from allmende.codecs.word_types import WORD_TYPES, WordType
 
 __all__ = ["EncodedObject", "write_encoding"]
@@ -80,6 +81,6 @@ def _encoded(
     """A block's form and payload, which have been decoded again."""
     codec, payload = encode_block(block, words, guessed, effort, habit)
     decoded = decode_block(codec, memoryview(payload), len(block), words, guessed)
-    if not is_same(decoded, block):
+    if not coder.is_same(decoded, block):
         raise DamagedObject("A block did not come back from its encoding as it was.")
     return codec, payload

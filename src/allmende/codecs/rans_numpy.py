@@ -76,7 +76,7 @@ def analyse(
 
 
 def plan(counts: NDArray[np.uint32]) -> tuple[bytes, int]:
-    """The tables that suit `counts`, keys x tokens, and the bits that they and the tokens take, see rans_tables.
+    """The tables that suit `counts`, keys x tokens, and the bits of both, see `plan_tables`.
 
     Raises ValueError where nothing was counted, or more than 2^30.
     """
@@ -237,7 +237,9 @@ def is_same(one: Bytes, other: Bytes) -> bool:
 
 def histogram(data: Bytes, counts: NDArray[np.uint32]) -> None:
     """Add up in `counts` how often each byte comes."""
-    counts += np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.uint32).reshape(counts.shape)
+    counts += (
+        np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.uint32).reshape(counts.shape)
+    )
 
 
 def _encode_tokens(tokens: NDArray[np.uint8], contexts: NDArray[np.uint8], tables: Tables) -> bytes:

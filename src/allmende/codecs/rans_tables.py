@@ -28,7 +28,7 @@ MAX_CONTEXTS = 16
 _MOST_GROUPS = 64
 _MOST_COUNTED = 1 << 30
 _LOG_ONE, _LOG_STEPS = 16, 11
-"""Entropies are in parts of a bit, 2^16 of them; of a number the 11 bits after the highest one are looked at."""
+"""Entropies are in parts of a bit, 2^16 of them; the 11 bits after a number's highest one are looked at."""
 _BYTES_OF = [
     bytes([frequency]) if frequency < 128 else bytes([frequency & 127 | 128, frequency >> 7])
     for frequency in range(SCALE)
@@ -112,7 +112,7 @@ _LOG_OF = _logarithms()
 
 
 def _times_log(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """x * log2(x), in parts of a bit; 0 for 0."""
+    """X * log2(x), in parts of a bit; 0 for 0."""
     mantissas, lengths = np.frexp(values)
     steps = (mantissas * (2 << _LOG_STEPS)).astype(np.int64) & ((1 << _LOG_STEPS) - 1)
     return np.asarray(values * ((lengths.astype(np.int64) - 1 << _LOG_ONE) + _LOG_OF[steps]))

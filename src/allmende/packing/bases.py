@@ -209,7 +209,7 @@ def _splits_block(dtype: str, values: int) -> bool:
 
 
 def _of_bundle(base: Base, one: Cut) -> Candidate | None:
-    """The members that a base has, or what they are scales of, one after another, and zeros for the others."""
+    """The members that a base has, or what they are scales of, one after another; zeros for the others."""
     found = [_find(base, member.tensor.name) for member in one.members]
     kinds = Counter(
         (there.placed.dtype, there.values // member.tensor.values)

@@ -1,8 +1,9 @@
 """Cutting a file into what becomes objects: tensors, bundles of small ones, and stretches of other bytes.
 
-Small scales are in bundles of their own, those that stand for equally many values: such a bundle can be reckoned
-from the tensors that were quantised. A derivative is cut as its base was, as far as it has the same tensors: where a tensor ends and what is small
-depends on the tensor alone, and for scales on what they scale. Bytes that are in no object are literals of the recipe: headers and padding.
+Small scales are in bundles of their own, those together that stand for equally many values: such a bundle can
+be reckoned from the tensors that were quantised. A derivative is cut as its base was, as far as it has the
+same tensors: where a tensor ends and what is small depends on the tensor alone, and for scales on what they
+scale. Bytes that are in no object are literals of the recipe: headers and padding.
 """
 
 import re

@@ -16,7 +16,7 @@ from allmende.codecs import (
     encode_block,
     word_type,
 )
-from allmende.codecs.blocks import Habit, is_same
+from allmende.codecs.blocks import Habit
 from tests.unit.codecs.weights_like import drifted, edge_words
 
 F32, BF16, U8 = (word_type(name) for name in ("F32", "BF16", "U8"))
@@ -192,17 +192,6 @@ def test_a_plane_of_another_length_is_refused(payload: bytes) -> None:
         decode_block(BlockCodec.ALONE, memoryview(payload), 4, U8, None)
     assert back(BlockCodec.ALONE, b"\0\4\0\0\0abcd", b"abcd", U8, None)
     assert back(BlockCodec.ALONE, b"\1\1\0\0\0a", b"aaaa", U8, None)
-
-
-def test_bytes_are_compared_to_the_last_one() -> None:
-    for size in (0, 1, 7, 8, 300, 1001):
-        data = np.random.default_rng(size).bytes(size)
-        assert is_same(memoryview(data), memoryview(bytes(data)))
-        assert not is_same(memoryview(data), memoryview(data + b"x"))
-        for place in {0, size // 2, size - 1} if size else ():
-            other = bytearray(data)
-            other[place] ^= 1
-            assert not is_same(memoryview(data), memoryview(other))
 
 
 def test_a_form_that_is_far_ahead_is_taken_until_blocks_are_of_another_kind() -> None:
