@@ -280,7 +280,7 @@ def test_malformed_tables_are_refused_by_both(head: bytes) -> None:
 @given(
     st.sampled_from([1, 7, 32, 256, 2048]),
     st.sampled_from([32, 64, 128, 256]),
-    st.sampled_from([0.02, 1.0, 100.0, 1e5]),
+    st.sampled_from([0.02, 1.0, 30.0, 1e3]),
     st.integers(0, 2**32),
 )
 def test_both_plan_the_same_tables(keys: int, kinds: int, often: float, seed: int) -> None:
