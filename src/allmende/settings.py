@@ -136,6 +136,17 @@ class Settings(BaseModel):
         description="Accounts, separated by commas, that may get blocked files and lift what blocks them.",
     )
 
+    sign_up: bool = Field(
+        default=False,
+        description="Whether strangers may make accounts of their own on the page `/join`.",
+    )
+    max_organisations: int = Field(
+        default=10,
+        ge=0,
+        description="Most organisations that somebody may administer and still make one on a page; "
+        "0: only the operator makes them.",
+    )
+
     max_applications: int = Field(
         default=200, ge=0, description="Most applications that a namespace may register; 0: none."
     )

@@ -42,9 +42,10 @@ PAGES = (
     "/glance", f"{HERON}/record/main", f"{HERON}/signatures/main", f"{HERON}/log/main",
     f"/bob/{LONG}/record/main", f"/bob/{LONG}/log/main", "/bob/liar/signatures/main",
     f"{HERON}/compare/v1...main?view=columns", f"{HERON}/licence/main", "/alice/heron-tuned/layers/main",
+    "/join",
 )  # fmt: skip
 OWN_PAGES = (
-    "/settings", f"{HERON}/settings", f"{HERON}/edit/main/README.md", f"{HERON}/new/main",
+    "/new", "/new?type=space", "/new/organisation", "/organizations/lab/settings", "/settings", f"{HERON}/settings", f"{HERON}/edit/main/README.md", f"{HERON}/new/main",
     f"{HERON}/upload/main", f"{HERON}/move/main/README.md", "/settings/hub", "/settings/hub/users",
     "/settings/hub/users/bob", "/settings/hub/policy", "/settings/hub/overrides", "/settings/hub/jobs",
     "/settings/hub/storage", "/settings/hub/audit", "/settings/hub/keys", "/settings/hub/peers",

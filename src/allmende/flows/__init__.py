@@ -44,6 +44,7 @@ from allmende.flows.family_view import ancestors, path_between
 from allmende.flows.file_scanning import report_fact, verdict_fact
 from allmende.flows.file_verdicts import UNEXAMINED, FileVerdict, entry_verdicts, known_rule
 from allmende.flows.findings import Finding
+from allmende.flows.founding import NewRepo, make_organisation, make_repo, may_make_organisations
 from allmende.flows.garbage import GarbageReport, collect_garbage
 from allmende.flows.hot_contents import HotContents
 from allmende.flows.integrity import FsckReport, fsck
@@ -73,7 +74,7 @@ from allmende.flows.log_running import LogRunner, make_log_runner, run_log
 from allmende.flows.log_statements import LogStatements
 from allmende.flows.log_view import LogStatus, log_status, policy_text, shown_entries, shown_entry
 from allmende.flows.lost_bytes import mark_damaged
-from allmende.flows.membership import change_member, may_manage_members
+from allmende.flows.membership import change_member, change_organisation, may_manage_members
 from allmende.flows.object_offers import (
     FileOffers,
     FileStretch,
@@ -213,6 +214,7 @@ __all__ = [
     "LogStatements",
     "LogStatus",
     "NeedsAuditor",
+    "NewRepo",
     "NothingToLift",
     "Outcome",
     "PackingStatus",
@@ -251,6 +253,7 @@ __all__ = [
     "change_between",
     "change_files",
     "change_member",
+    "change_organisation",
     "change_repo",
     "check_attestation",
     "collect_garbage",
@@ -288,9 +291,12 @@ __all__ = [
     "log_status",
     "make_for",
     "make_log_runner",
+    "make_organisation",
     "make_packing_worker",
+    "make_repo",
     "make_worker",
     "mark_damaged",
+    "may_make_organisations",
     "may_manage_members",
     "move_operations",
     "name_peer",

@@ -7,14 +7,16 @@ from allmende.registry import (
     AccountNotFound,
     Actor,
     Role,
+    Visibility,
     find_account,
     members_of,
     remove_member,
     set_member,
+    update_account,
 )
 from allmende.storage import UnitOfWork
 
-__all__ = ["change_member", "may_manage_members"]
+__all__ = ["change_member", "change_organisation", "may_manage_members"]
 
 
 def may_manage_members(actor: Actor, org: Account) -> bool:
@@ -48,3 +50,15 @@ def change_member(uow: UnitOfWork, actor: Actor, org: Account, name: str, role: 
         remove_member(uow, org, user)
     else:
         set_member(uow, org, user, role)
+
+
+def change_organisation(
+    uow: UnitOfWork, actor: Actor, org: Account, fullname: str | None, visibility: Visibility
+) -> None:
+    """What an organisation is called, and who sees its new repos. Raises SignInRequired, AccessDenied."""
+    actor.require_account()
+    if not may_manage_members(actor, org):
+        raise AccessDenied(
+            f"You may not change {org.name}.", hint="Ask one of its members with the role admin."
+        )
+    update_account(uow, org, {"fullname": fullname or org.name, "default_visibility": visibility})

@@ -170,6 +170,7 @@ from allmende.registry.scan_overrides import (
     recent_overrides,
     revoke_override,
 )
+from allmende.registry.signing_up import sign_up
 from allmende.registry.tokens import (
     SESSION_TTL,
     Scope,
@@ -365,6 +366,7 @@ __all__ = [
     "search_accounts",
     "set_member",
     "set_password",
+    "sign_up",
     "squash",
     "start_pull_request",
     "storage_of",

@@ -61,8 +61,12 @@ def create_account(
     email: str | None = None,
     is_admin: bool = False,
     default_visibility: Visibility = "public",
+    by_themselves: bool = False,
 ) -> Account:
-    """A new account. Raises NameInvalid, or AccountExists when the name is taken (case does not count)."""
+    """A new account. Raises NameInvalid, or AccountExists when the name is taken (case does not count).
+
+    `by_themselves` goes on record: a stranger signed up, and nobody made the account for them.
+    """
     check_account_name(name)
     if find_account(uow, name) is not None:
         raise AccountExists(f"The name {name!r} is taken.")
@@ -81,7 +85,8 @@ def create_account(
     created = find_account(uow, name)
     if created is None:
         raise RuntimeError("an account that was just inserted is not there")
-    uow.emit("account.created", {"name": name, "kind": kind}, actor_id=created.id)
+    signed_up = {"signed_up": True} if by_themselves else {}
+    uow.emit("account.created", {"name": name, "kind": kind, **signed_up}, actor_id=created.id)
     return created
 
 

@@ -4,21 +4,19 @@ Programs use tokens. A password opens a session, which is a token that nobody kn
 signed cookie names.
 """
 
-import hashlib
-import math
 import os
 import threading
-from datetime import timedelta
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from allmende.errors import BadRequest, TooManyRequests
+from allmende.errors import BadRequest
 from allmende.ids import AccountId, TokenId
 from allmende.registry.accounts import Account, find_account
 from allmende.registry.names import name_key
-from allmende.registry.tables import password, sign_in_failure
+from allmende.registry.patience import Limit, count_try, forget_tries, require_patience, tries_key
+from allmende.registry.tables import password
 from allmende.registry.tokens import end_other_sessions
 from allmende.storage import Database, UnitOfWork
 
@@ -27,6 +25,7 @@ __all__ = [
     "MIN_PASSWORD_CHARS",
     "PasswordRefused",
     "change_password",
+    "check_new_password",
     "check_password",
     "has_password",
     "set_password",
@@ -42,11 +41,11 @@ _HASHING = threading.BoundedSemaphore(2)
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$MDAwMDAwMDAwMDAwMDAwMA$" + "A" * 43
 """Checked where there is no such account, so that the answer takes as long."""
 
-_OF_ADDRESS = (5, 900)
-"""So many failures for a name from one address are free; then each wait doubles, up to so many seconds."""
-_OF_NAME = (50, 60)
-"""The same for a name from anywhere: long enough against guessing, too short to lock somebody out."""
-_FORGOTTEN = timedelta(days=1)
+_OF_ADDRESS = Limit(5, 900)
+"""For a name from one address."""
+_OF_NAME = Limit(50, 60)
+"""For a name from anywhere: long enough against guessing, too short to lock somebody out."""
+_TOO_MANY = "There were too many failures to sign in."
 
 
 class PasswordRefused(BadRequest):
@@ -73,21 +72,26 @@ def change_password(
 def set_password(uow: UnitOfWork, owner: Account, text: str, *, kept: TokenId | None = None) -> None:
     """Give a user a password, or another one; all their browsers but the session `kept` are signed out.
 
-    Raises BadRequest for one that is too short or too long.
+    Raises what `check_new_password` raises.
     """
     if owner.kind != "user":
         raise BadRequest("Passwords belong to users, not to organisations.", code="password_owner")
+    check_new_password(owner.name, text)
+    uow.upsert(password, {"account_id": owner.id, "hashed": _hashed(text), "set_at": uow.now})
+    end_other_sessions(uow, owner, kept)
+    uow.emit("password.set", {"name": owner.name}, actor_id=owner.id)
+
+
+def check_new_password(name: str, text: str) -> None:
+    """Raises BadRequest for a password that is too short, too long, or little more than the user's name."""
     if not MIN_PASSWORD_CHARS <= len(text) <= MAX_PASSWORD_CHARS:
         raise BadRequest(
             f"A password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters.",
             hint="A few words that nobody else puts together are easy to keep in mind.",
             code="password_length",
         )
-    if name_key(owner.name) in text.lower() and len(text) < MIN_PASSWORD_CHARS + len(owner.name):
+    if name_key(name) in text.lower() and len(text) < MIN_PASSWORD_CHARS + len(name):
         raise BadRequest("The password is little more than the name.", code="password_weak")
-    uow.upsert(password, {"account_id": owner.id, "hashed": _hashed(text), "set_at": uow.now})
-    end_other_sessions(uow, owner, kept)
-    uow.emit("password.set", {"name": owner.name}, actor_id=owner.id)
 
 
 def has_password(uow: UnitOfWork, account_id: AccountId) -> bool:
@@ -104,10 +108,10 @@ def check_password(database: Database, name: str, text: str, address: str) -> Ac
     several failures from one address, or very many for one name. Not within a transaction: it takes a tenth
     of a second.
     """
-    keys = {_key(name, address): _OF_ADDRESS, _key(name, ""): _OF_NAME}
+    keys = {tries_key(name, address): _OF_ADDRESS, tries_key(name, ""): _OF_NAME}
     with database.read() as uow:
-        for key, (free, longest) in keys.items():
-            _require_patience(uow, key, free, longest)
+        for key, limit in keys.items():
+            require_patience(uow, key, limit, _TOO_MANY)
         owner = find_account(uow, name)
         row = None
         if owner is not None:
@@ -115,45 +119,14 @@ def check_password(database: Database, name: str, text: str, address: str) -> Ac
     right = _is_right(text[: MAX_PASSWORD_CHARS + 1], _NOBODY if row is None else row.hashed)
     if right and owner is not None and row is not None and owner.locked_at is None:
         with database.write() as uow:
-            _forget_failures(uow, name, address)
+            forget_tries(uow, tries_key(name, address))
         return owner
     with database.write() as uow:
         for key in keys:
-            _count_failure(uow, key)
+            count_try(uow, key)
     raise PasswordRefused(
         "The name or the password is not right.", hint="Ask who runs the hub for a new one."
     )
-
-
-def _forget_failures(uow: UnitOfWork, name: str, address: str) -> None:
-    """Whoever signed in from there may fail again; failures of long ago are forgotten too."""
-    uow.execute(delete(sign_in_failure).where(sign_in_failure.c.key == _key(name, address)))
-    uow.execute(delete(sign_in_failure).where(sign_in_failure.c.last_at < uow.now - _FORGOTTEN))
-
-
-def _require_patience(uow: UnitOfWork, key: str, free: int, longest_s: int) -> None:
-    row = uow.one_or_none(select(sign_in_failure).where(sign_in_failure.c.key == key))
-    if row is None or row.failures < free:
-        return
-    wait = timedelta(seconds=min(2 ** min(row.failures - free, 20), longest_s))
-    left = (row.last_at + wait - uow.now).total_seconds()
-    if left > 0:
-        raise TooManyRequests(
-            "There were too many failures to sign in.",
-            hint=f"Try again in {math.ceil(left)} seconds.",
-            retry_after_s=left,
-        )
-
-
-def _count_failure(uow: UnitOfWork, key: str) -> None:
-    row = uow.one_or_none(select(sign_in_failure).where(sign_in_failure.c.key == key))
-    recent = row is not None and row.last_at >= uow.now - _FORGOTTEN
-    count = row.failures + 1 if row is not None and recent else 1
-    uow.upsert(sign_in_failure, {"key": key, "failures": count, "last_at": uow.now})
-
-
-def _key(name: str, address: str) -> str:
-    return hashlib.sha256(f"{name_key(name)}\n{address}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _hashed(text: str) -> str:

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from allmende.errors import BadRequest
 from allmende.facts import revisions_facts
+from allmende.flows import may_manage_members
 from allmende.ids import RepoType
 from allmende.registry import (
     AccountNotFound,
@@ -157,7 +158,14 @@ def namespace(visit: Visit) -> Response:
             if found.repos:
                 repos[repo_type] = (_lines(uow, found.repos), found.next is not None)
         kin = members_of(uow, owner.id) if owner.kind == "org" else memberships_of(uow, owner.id)
-    return visit.render("namespace.html", owner=owner, repos=repos, kin=kin)
+    return visit.render(
+        "namespace.html",
+        owner=owner,
+        repos=repos,
+        kin=kin,
+        makes=visit.actor.may_change(owner.id, "model", f"{owner.name}/main"),
+        manages=may_manage_members(visit.actor, owner),
+    )
 
 
 def _lines(uow: UnitOfWork, repos: list[Repo]) -> list[Line]:

@@ -5,68 +5,46 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from allmende.errors import BadRequest
-from allmende.flows import change_member, may_manage_members
 from allmende.registry import (
     AccessDenied,
-    Account,
     Repo,
-    Role,
     Scope,
     Token,
     account_by_id,
     issue_token,
     list_tokens,
-    members_of,
 )
 from allmende.storage import UnitOfWork
+from allmende.web.members import Members, members_shown
 from allmende.web.visits import Visit
 
-__all__ = ["RepoAccess", "access_of", "change_membership", "make_token"]
+__all__ = ["RepoAccess", "access_of", "make_token"]
 
-_ROLES: tuple[Role, ...] = ("read", "write", "admin")
 _DAYS = ("", "30", "90", "365")
 _MAX_NAME_CHARS = 96
 
 
 @dataclass(frozen=True, slots=True)
 class RepoAccess:
-    """What the page shows; `org` is None where the repo is a user's own."""
+    """What the page shows; `group` is None where the repo is a user's own."""
 
-    org: Account | None
-    members: tuple[tuple[Account, Role], ...]
-    manages: bool
+    group: Members | None
     tokens: tuple[Token, ...]
     """Those of the visitor that name this repo."""
     makes_tokens: bool
-    roles: tuple[Role, ...] = _ROLES
     days: tuple[str, ...] = _DAYS
 
 
 def access_of(visit: Visit, uow: UnitOfWork, repo: Repo) -> RepoAccess:
     """Who reaches the repo, as far as this visitor may say so or know."""
     owner = account_by_id(uow, repo.namespace_id)
-    is_org = owner.kind == "org"
     entity = _entity(repo).lower()
     own = list_tokens(uow, visit.actor.require_account().id)
     return RepoAccess(
-        owner if is_org else None,
-        tuple(members_of(uow, owner.id)) if is_org else (),
-        may_manage_members(visit.actor, owner),
+        members_shown(visit, uow, owner) if owner.kind == "org" else None,
         tuple(token for token in own if any(scope.entity.lower() == entity for scope in token.scopes)),
         _may_make_tokens(visit),
     )
-
-
-def change_membership(visit: Visit, uow: UnitOfWork, repo: Repo, fields: Mapping[str, str]) -> None:
-    """Make somebody a member of the repo's organisation, or end that.
-
-    Raises BadRequest, and what `change_member` raises.
-    """
-    role = next((known for known in _ROLES if known == fields.get("role")), None)
-    if role is None and fields.get("role") != "":
-        raise BadRequest("There is no such role.", code="form_invalid")
-    org = account_by_id(uow, repo.namespace_id)
-    change_member(uow, visit.actor, org, fields.get("user", "").strip(), role)
 
 
 def make_token(visit: Visit, uow: UnitOfWork, repo: Repo, fields: Mapping[str, str]) -> str:

@@ -8,10 +8,11 @@ from starlette.routing import Route
 
 from allmende.errors import BadRequest
 from allmende.flows import change_repo, remove_repo, rename_repo
-from allmende.registry import Gate, Repo, check_repo_name
+from allmende.registry import Gate, Repo, account_by_id, check_repo_name
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import LISTS, settings_path
-from allmende.web.repo_access import access_of, change_membership, make_token
+from allmende.web.members import change_membership
+from allmende.web.repo_access import access_of, make_token
 from allmende.web.repo_views import forms_of, repo_of, routes_of, view_of
 from allmende.web.visits import Visit
 
@@ -62,7 +63,7 @@ def change(visit: Visit, fields: Mapping[str, str]) -> Response:
             case "rename":
                 target = settings_path(rename_repo(services, uow, visit.actor, repo, _new_name(fields, repo)))
             case "member":
-                change_membership(visit, uow, repo, fields)
+                change_membership(visit, uow, account_by_id(uow, repo.namespace_id), fields)
                 target = settings_path(repo)
             case "delete":
                 if fields.get("name", "").strip() != repo.full_name:

@@ -17,7 +17,7 @@ from allmende.registry import (
 )
 from allmende.web.visits import Visit, form, page
 
-__all__ = ["routes"]
+__all__ = ["browser_name", "local_target", "routes", "with_session"]
 
 
 _MAX_NAME_CHARS = 96
@@ -43,7 +43,7 @@ def routes() -> list[Route]:
 
 def ask(visit: Visit) -> Response:
     """The form that takes a token."""
-    return visit.render("login.html", next=_local(visit.parameter("next")), refused="", name="")
+    return _form(visit, target=local_target(visit.parameter("next")), refused="", name="")
 
 
 def sign_in(visit: Visit, fields: Mapping[str, str]) -> Response:
@@ -51,15 +51,19 @@ def sign_in(visit: Visit, fields: Mapping[str, str]) -> Response:
 
     Raises TooManyRequests after many failures.
     """
-    target = _local(fields.get("next", ""))
+    target = local_target(fields.get("next", ""))
     try:
         token = _by_token(visit, fields["token"]) if fields.get("token") else _by_password(visit, fields)
     except CredentialsInvalid:
-        return visit.render("login.html", 401, next=target, refused="token", name="")
+        return _form(visit, 401, target=target, refused="token", name="")
     except PasswordRefused:
         name = fields.get("name", "")[:_MAX_NAME_CHARS]
-        return visit.render("login.html", 401, next=target, refused="password", name=name)
-    response = RedirectResponse(target, 303)
+        return _form(visit, 401, target=target, refused="password", name=name)
+    return with_session(visit, token, RedirectResponse(target, 303))
+
+
+def with_session(visit: Visit, token: Token, response: Response) -> Response:
+    """The answer that leaves the browser signed in as the token's owner."""
     response.set_cookie(
         SESSION_COOKIE,
         session_value(visit.services.signer, token),
@@ -111,7 +115,12 @@ def sign_out(visit: Visit, _fields: Mapping[str, str]) -> Response:
     return response
 
 
-def _local(target: str) -> str:
+def _form(visit: Visit, status: int = 200, *, target: str, refused: str, name: str) -> Response:
+    signs_up = visit.services.settings.sign_up
+    return visit.render("login.html", status, next=target, refused=refused, name=name, signs_up=signs_up)
+
+
+def local_target(target: str) -> str:
     """`target` if it is an address of this hub beyond doubt, else the home page."""
     plain = target.isascii() and target.isprintable() and "\\" not in target
     return target if plain and target.startswith("/") and not target.startswith("//") else "/"

@@ -148,7 +148,9 @@ def _base64(data: bytes) -> str:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     data = tmp_path_factory.mktemp("every") / "data"
-    services = replace(open_services(Settings(data=data, workers=0)), scanner=scanner_in_process())
+    services = replace(
+        open_services(Settings(data=data, workers=0, sign_up=True)), scanner=scanner_in_process()
+    )
     new_schema(services.database)
     with services.database.write() as uow:
         alice = create_account(uow, "alice", "user", is_admin=True)

@@ -169,6 +169,30 @@ def change_repo_by_form(hub: Hub) -> None:
     hub.form(f"/{name}-renamed/settings", act="delete", name=f"{name}-renamed")
 
 
+def make_repo_by_form(hub: Hub) -> None:
+    hub.made += 1
+    fields = {"type": "model", "owner": "alice", "name": f"made-{hub.made}", "visibility": "public"}
+    hub.form("/new", about="a card", **fields)
+
+
+def make_organisation(hub: Hub) -> None:
+    hub.form("/new/organisation", name="fen", fullname="", visibility="public")
+
+
+def change_organisation(hub: Hub) -> None:
+    target = "/organizations/moor/settings"
+    hub.form("/new/organisation", name="moor", fullname="", visibility="public")
+    hub.form(target, act="profile", fullname="The Moor", visibility="private")
+    hub.form(target, act="member", user="bob", role="read")
+    hub.form(target, act="member", user="bob", role="")
+
+
+def join(hub: Hub) -> None:
+    secret = "storks nest on roofs"
+    hub.form("/join", name="nina", fullname="", password=secret, again=secret)
+    hub.client.cookies.clear()
+
+
 def grant(hub: Hub) -> None:
     name = hub.repo()
     hub.send("PUT", f"/api/models/{name}/settings", {"gated": "manual"})
@@ -269,6 +293,10 @@ CALLS: dict[str, Callable[[Hub], object]] = {
     ),
     "/api/{}/{}/{}/tag/{}": lambda hub: hub.send("POST", f"/api/models/{hub.repo()}/tag/main", {"tag": "v1"}),
     "/api/{}/{}/{}/user-access-request/grant": grant,
+    "/join": join,
+    "/new": make_repo_by_form,
+    "/new/organisation": make_organisation,
+    "/organizations/{}/settings": change_organisation,
     "/settings": change_account,
     "/settings/hub/jobs": lambda hub: hub.form("/settings/hub/jobs", act="retry_all"),
     "/settings/hub/keys": lambda hub: hub.form("/settings/hub/keys", act="statement", password=PASSWORD),
@@ -288,6 +316,10 @@ CALLS: dict[str, Callable[[Hub], object]] = {
 """A call of each address that `test_completeness` says to change something."""
 
 ALSO = {
+    "/join": {"password.set"},
+    "/new": {"ref.updated"},
+    "/new/organisation": {"member.set"},
+    "/organizations/{}/settings": {"member.set", "member.removed"},
     f"{API}/applications/{{}}/{{}}": {"application.changed", "application.deleted"},
     f"{API}/applications/{{}}/{{}}/visibility": {"application.hidden"},
     "/applications/{}/{}": {"application.hidden", "application.deleted"},
