@@ -91,6 +91,8 @@ BODIES: _Bodies = {
     "/upload/{}/check": [(_JSON, {"files": [{"path": "config.json", "size": 3, "sample": "YWJj"}]})],
     "/upload/{}/begin": [(_JSON, {"sha256": _HASH, "size": 3})],
     "/upload/{}/commit": [("application/x-ndjson", _LINES)],
+    "/delete/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&act=remove&choose+config.json=yes")],
+    "/delete/{}/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&act=remove&choose+config.json=yes")],
     "/move/{}/{}": [(_FORM, b"parent=" + b"0" * 40 + b"&act=remove")],
 }
 """Bodies that would do what the route is for, by the end of its address; with the method where it matters."""

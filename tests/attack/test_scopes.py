@@ -82,6 +82,7 @@ FORMS = {
     "/scan/main": b"path=config.json&reason=harmless",
     "/settings": b"act=delete&name=alice/hidden",
     "/edit/main/config.json": b"act=remove&parent=" + b"0" * 40,
+    "/delete/main": b"act=remove&choose+config.json=yes&parent=" + b"0" * 40,
     "/move/main/config.json": b"act=remove&parent=" + b"0" * 40,
     "/upload/main": b"nothing that is read",
     "/upload/main/check": b'{"files": [{"path": "a", "size": 1}]}',
@@ -91,7 +92,8 @@ FORMS = {
 }
 """Where the forms of a repo's pages are sent, with what they would do, for a session."""
 FORM_ROUTES = ("/scan/{revision:revision}", "/settings", "/edit/{revision:revision}/{path:tail}",
-    "/new/{revision:revision}", "/move/{revision:revision}/{path:tail}", "/upload/{revision:revision}",
+    "/new/{revision:revision}", "/delete/{revision:revision}", "/delete/{revision:revision}/{path:tail}",
+    "/move/{revision:revision}/{path:tail}", "/upload/{revision:revision}",
     "/upload/{revision:revision}/check", "/upload/{revision:revision}/begin",
     "/upload/{revision:revision}/commit")  # fmt: skip
 

@@ -45,7 +45,8 @@ PAGES = (
     "/join",
 )  # fmt: skip
 OWN_PAGES = (
-    "/new", "/new?type=space", "/new/organisation", "/organizations/lab/settings", "/settings", f"{HERON}/settings", f"{HERON}/edit/main/README.md", f"{HERON}/new/main",
+    "/new", "/new?type=space", "/new/organisation", "/organizations/lab/settings", "/settings",
+    f"{HERON}/settings", f"{HERON}/edit/main/README.md", f"{HERON}/new/main",
     f"{HERON}/upload/main", f"{HERON}/move/main/README.md", "/settings/hub", "/settings/hub/users",
     "/settings/hub/users/bob", "/settings/hub/policy", "/settings/hub/overrides", "/settings/hub/jobs",
     "/settings/hub/storage", "/settings/hub/audit", "/settings/hub/keys", "/settings/hub/peers",

@@ -15,6 +15,7 @@ __all__ = [
     "commit_path",
     "commits_path",
     "compare_path",
+    "delete_path",
     "documents_path",
     "edit_path",
     "entry_path",
@@ -70,6 +71,11 @@ def upload_path(repo: Repo, branch: str, folder: str = "") -> str:
 def move_path(repo: Repo, branch: str, path: str) -> str:
     """Where a file or folder is moved or deleted."""
     return _at(repo, "move", branch, path)
+
+
+def delete_path(repo: Repo, branch: str, folder: str = "") -> str:
+    """Where several entries of a folder are deleted."""
+    return _at(repo, "delete", branch, folder)
 
 
 def settings_path(repo: Repo) -> str:

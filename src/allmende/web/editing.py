@@ -30,7 +30,7 @@ from allmende.registry import (
 )
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import blob_path, edit_path, resolve_path, tree_path
-from allmende.web.branches import path_of, writable_branch
+from allmende.web.branches import path_of, surviving_folder, writable_branch
 from allmende.web.markdown import Place, TextTooLong, render_markdown
 from allmende.web.repo_views import View, forms_of, repo_of, routes_of
 from allmende.web.visits import Visit
@@ -89,7 +89,8 @@ def write(visit: Visit, fields: Mapping[str, str]) -> Response:
         # What was written so far must not be lost with the answer.
         return _form(visit, view, draft, problem=error, status=409)
     if isinstance(operation, Remove):
-        return RedirectResponse(tree_path(view.repo, view.name, draft.path.rpartition("/")[0]), 303)
+        folder = surviving_folder(visit, view, draft.path.rpartition("/")[0])
+        return RedirectResponse(tree_path(view.repo, view.name, folder), 303)
     return RedirectResponse(blob_path(view.repo, view.name, draft.path), 303)
 
 

@@ -23,7 +23,7 @@ from allmende.registry import (
 )
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import blob_path, tree_path
-from allmende.web.branches import path_of, writable_files
+from allmende.web.branches import path_of, surviving_folder, writable_files
 from allmende.web.repo_views import View, forms_of, routes_of
 from allmende.web.visits import Visit
 
@@ -77,7 +77,7 @@ def act(visit: Visit, fields: Mapping[str, str]) -> Response:
     except (HeadMoved, PathConflict, PathInvalid) as error:
         return _page(visit, view, entry, wish, problem=error)
     if word == "Delete":
-        return RedirectResponse(tree_path(view.repo, view.name, entry.path.rpartition("/")[0]), 303)
+        return RedirectResponse(tree_path(view.repo, view.name, _left(visit, view, entry)), 303)
     moved_to = tree_path if entry.is_directory else blob_path
     return RedirectResponse(moved_to(view.repo, view.name, wish.target), 303)
 
@@ -89,6 +89,10 @@ def _entry(visit: Visit, uow: UnitOfWork) -> tuple[View, FileEntry]:
     if entry is None:
         raise EntryNotFound(commit_oid=view.revision.oid)
     return view, entry
+
+
+def _left(visit: Visit, view: View, entry: FileEntry) -> str:
+    return surviving_folder(visit, view, entry.path.rpartition("/")[0])
 
 
 def _wish(entry: FileEntry, fields: Mapping[str, str]) -> Wish:

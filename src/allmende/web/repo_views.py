@@ -19,7 +19,7 @@ from allmende.registry import (
 )
 from allmende.storage import UnitOfWork
 from allmende.web.addresses import LISTS, PREFIX, ref_label
-from allmende.web.visits import MAX_FORM_BYTES, Visit, form, page
+from allmende.web.visits import MAX_FORM_BYTES, MAX_FORM_FIELDS, Visit, form, page
 
 __all__ = ["View", "endpoints_of", "forms_of", "repo_of", "routes_of", "view_of"]
 
@@ -77,10 +77,13 @@ def routes_of(tail: str, handler: Callable[[Visit], Response]) -> list[Route]:
 
 
 def forms_of(
-    tail: str, handler: Callable[[Visit, Mapping[str, str]], Response], max_bytes: int = MAX_FORM_BYTES
+    tail: str,
+    handler: Callable[[Visit, Mapping[str, str]], Response],
+    max_bytes: int = MAX_FORM_BYTES,
+    max_fields: int = MAX_FORM_FIELDS,
 ) -> list[Route]:
     """What the forms of such a page are sent to."""
-    return endpoints_of(tail, form(handler, max_bytes), "POST")
+    return endpoints_of(tail, form(handler, max_bytes, max_fields), "POST")
 
 
 def endpoints_of(tail: str, endpoint: Endpoint, method: str) -> list[Route]:

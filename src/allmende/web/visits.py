@@ -42,6 +42,7 @@ from allmende.web.messages import (
 __all__ = [
     "CONTENT_SECURITY_POLICY",
     "MAX_FORM_BYTES",
+    "MAX_FORM_FIELDS",
     "Visit",
     "arrive",
     "error_page",
@@ -62,7 +63,7 @@ _WITH_SCRIPTS = f"{CONTENT_SECURITY_POLICY}; worker-src 'self'; script-src 'self
 """For the few pages that bring a script: it comes from the hub, and asks nobody else."""
 
 MAX_FORM_BYTES = 16 * 1024
-_MAX_FORM_FIELDS = 32
+MAX_FORM_FIELDS = 32
 _LANGUAGE_TTL_S = 365 * 24 * 3600
 
 _templates = Environment(
@@ -84,6 +85,7 @@ _templates.globals.update(
     settings_path=addresses.settings_path,
     edit_path=addresses.edit_path,
     move_path=addresses.move_path,
+    delete_path=addresses.delete_path,
     upload_path=addresses.upload_path,
     lineage_path=addresses.lineage_path,
     model_path=addresses.model_path,
@@ -188,14 +190,16 @@ def page(handler: Callable[[Visit], Response]) -> Endpoint:
 
 
 def form(
-    handler: Callable[[Visit, Mapping[str, str]], Response], max_bytes: int = MAX_FORM_BYTES
+    handler: Callable[[Visit, Mapping[str, str]], Response],
+    max_bytes: int = MAX_FORM_BYTES,
+    max_fields: int = MAX_FORM_FIELDS,
 ) -> Endpoint:
     """An endpoint for a form of one of the hub's own pages; raises Forbidden for one of another site."""
 
     async def endpoint(request: Request) -> Response:
         expect_person(request)
         require_own_origin(request)
-        fields = _fields(request, await read_body(request, max_bytes))
+        fields = _fields(request, await read_body(request, max_bytes), max_fields)
         return await run_sync(lambda: handler(arrive(request), fields))
 
     endpoint.__name__ = handler.__name__
@@ -271,7 +275,7 @@ def require_own_origin(request: Request) -> None:
         )
 
 
-def _fields(request: Request, body: bytes) -> dict[str, str]:
+def _fields(request: Request, body: bytes, max_fields: int) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise BadRequest("A form is expected.", code="form_invalid")
@@ -279,7 +283,7 @@ def _fields(request: Request, body: bytes) -> dict[str, str]:
         pairs = parse_qsl(
             body.decode("utf-8"),
             keep_blank_values=True,
-            max_num_fields=_MAX_FORM_FIELDS,
+            max_num_fields=max_fields,
             strict_parsing=False,
         )
     except ValueError as error:

@@ -57,6 +57,8 @@ WRITING = {
     "/settings/hub/policy": "scan.verdict",
     "/settings/hub/users": "account.created",
     "/settings/hub/users/{}": "password.set",
+    "/{}/{}/delete/{}": "ref.updated",
+    "/{}/{}/delete/{}/{}": "ref.updated",
     "/{}/{}/edit/{}/{}": "ref.updated",
     "/{}/{}/move/{}/{}": "ref.updated",
     "/{}/{}/new/{}": "ref.updated",

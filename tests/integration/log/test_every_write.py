@@ -51,6 +51,13 @@ def move_by_form(hub: Hub) -> None:
     hub.form(f"/{name}/move/main/b.txt", parent=head(hub, name), title="", act="remove")
 
 
+def delete_by_form(hub: Hub, folder: str) -> None:
+    name = hub.repo({f"{folder}a.txt": "a", f"{folder}b.txt": "b"})
+    chosen = {"choose a.txt": "yes", "choose b.txt": "yes"}
+    target = f"/{name}/delete/main/{folder}".rstrip("/")
+    hub.form(target, parent=head(hub, name), act="remove", **chosen)
+
+
 def upload_by_form(hub: Hub) -> None:
     name = hub.repo()
     fields = {"parent": head(hub, name), "folder": "", "title": "", "message": ""}
@@ -305,6 +312,8 @@ CALLS: dict[str, Callable[[Hub], object]] = {
     "/settings/hub/policy": scan_again,
     "/settings/hub/users": lambda hub: hub.form("/settings/hub/users", name="hans", fullname="", email=""),
     "/settings/hub/users/{}": change_users,
+    "/{}/{}/delete/{}": lambda hub: delete_by_form(hub, ""),
+    "/{}/{}/delete/{}/{}": lambda hub: delete_by_form(hub, "docs/"),
     "/{}/{}/edit/{}/{}": lambda hub: change_by_form(hub, "edit"),
     "/{}/{}/move/{}/{}": move_by_form,
     "/{}/{}/new/{}": lambda hub: change_by_form(hub, "new"),

@@ -78,7 +78,7 @@ def test_a_new_file_and_the_end_of_one(services: Services, alice: Person, name: 
     assert "There is a file more/card.md already." in words(again.text)
     parent = parent_in(alice.open(f"/{name}/edit/main/more/card.md").text)
     gone = alice.send(f"/{name}/edit/main/more/card.md", {"parent": parent, "act": "remove"})
-    assert gone.headers["location"] == f"/{name}/tree/main/more"
+    assert gone.headers["location"] == f"/{name}/tree/main", "the folder went with its last file"
     assert text_of(services, name, "more/card.md") is None
 
 
