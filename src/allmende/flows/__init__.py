@@ -146,6 +146,13 @@ from allmende.flows.serving import (
 from allmende.flows.shard_receipt import let_go_of_named, receive_shard
 from allmende.flows.signature_checking import SIGNATURE
 from allmende.flows.statement_key import statement_signer
+from allmende.flows.storage_checks import (
+    CHECK_JOB,
+    COUNT_JOB,
+    StorageReport,
+    start_report,
+    storage_report,
+)
 from allmende.flows.table_previews import table_preview
 from allmende.flows.tree_digests import TreeFile, known_tree_digests, tree_digests
 from allmende.flows.trust_policies import set_hub_trust, set_trust
@@ -166,6 +173,8 @@ from allmende.flows.xorb_sources import Ask, Uploader
 __all__ = [
     "ALLOW_UNSAFE_HEADER",
     "ALLOW_UNSAFE_PARAMETER",
+    "CHECK_JOB",
+    "COUNT_JOB",
     "DELTA_TRANSFER",
     "KINDS_OF_ACTS",
     "MAX_ATTESTATION_BYTES",
@@ -235,6 +244,7 @@ __all__ = [
     "Services",
     "ShardProgress",
     "ShownVersion",
+    "StorageReport",
     "Subject",
     "TreeFile",
     "TreeLink",
@@ -354,8 +364,10 @@ __all__ = [
     "shown_versions",
     "siblings",
     "start_relineage",
+    "start_report",
     "start_rescan",
     "statement_signer",
+    "storage_report",
     "stored_bytes_of",
     "subject_at",
     "subject_of",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import TypeVar
 
 from allmende.facts import (
     forget_attestations,
@@ -26,6 +27,7 @@ from allmende.flows.services import Services
 from allmende.flows.xorb_garbage import begin_epoch, collect_xorbs, forgets_early
 from allmende.git import count_unowned_objects, delete_unowned_objects
 from allmende.ids import Sha256
+from allmende.jobs import JobContext
 from allmende.registry import find_repo_by_id, unheld_contents
 from allmende.search import tidy
 from allmende.storage import Content, StoredFile, UnitOfWork, known_locations, list_contents, unused_since
@@ -34,6 +36,7 @@ from allmende.storage import forget_content as forget_row
 __all__ = ["GarbageReport", "all_contents", "collect_garbage", "orphans_of"]
 
 _PAGE = 500
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,11 @@ class GarbageReport:
     """Deleted repos of whose revisions facts were still kept."""
 
 
-def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
+def collect_garbage(services: Services, *, dry_run: bool, context: JobContext | None = None) -> GarbageReport:
     """Remove what nothing leads to; with `dry_run` only count it, except for objects of packed contents.
 
-    Safe while the hub runs. Raises Unavailable when the database stays busy; a repeat goes on.
+    Safe while the hub runs. Raises Unavailable when the database stays busy, and with a `context`
+    JobInterrupted when the job should stop; a repeat goes on.
     """
     before = services.database.clock() - timedelta(seconds=services.settings.unreferenced_grace_s)
     if not dry_run and forgets_early(services, before):
@@ -69,11 +73,11 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
     contents = content_bytes = orphans = orphan_bytes = 0
     # Xorbs first: while a client may name one, the contents in which its chunks lie stay.
     xorbs = collect_xorbs(services, before, dry_run=dry_run)
-    for found in _unused_contents(services, before):
+    for found in _watched(_unused_contents(services, before), context):
         if dry_run or _remove_content(services, found.sha256, before):
             contents += 1
             content_bytes += found.size_bytes
-    for stored in orphans_of(services):
+    for stored in _watched(orphans_of(services), context):
         if stored.written_at < before and (dry_run or _remove_orphan(services, stored.location, before)):
             orphans += 1
             orphan_bytes += stored.size_bytes
@@ -95,6 +99,14 @@ def collect_garbage(services: Services, *, dry_run: bool) -> GarbageReport:
         git_objects=_remove_git_objects(services, dry_run=dry_run),
         repos_forgotten=_forget_deleted_repos(services, dry_run=dry_run),
     )
+
+
+def _watched(found: Iterator[_T], context: JobContext | None) -> Iterator[_T]:
+    """The same, until the job should stop."""
+    for each in found:
+        if context is not None:
+            context.checkpoint()
+        yield each
 
 
 def orphans_of(services: Services) -> Iterator[StoredFile]:

@@ -18,8 +18,9 @@ from allmende.flows.services import Services
 from allmende.flows.xorb_garbage import kept, orphan_xorbs
 from allmende.git import check_reachable, damaged_objects
 from allmende.ids import GitOid, RepoId
+from allmende.jobs import JobContext
 from allmende.registry import deleted_contents, find_repo_by_id, held_contents, repo_ids
-from allmende.storage import Content, find_content, find_uploaded_xorb
+from allmende.storage import Content, find_content, find_uploaded_xorb, stored_contents
 
 __all__ = ["Finding", "FsckReport", "fsck"]
 
@@ -44,11 +45,13 @@ class FsckReport:
         return not self.problems
 
 
-def fsck(services: Services, *, deep: bool) -> FsckReport:
+def fsck(services: Services, *, deep: bool, context: JobContext | None = None) -> FsckReport:
     """Check every content, ref, git object and pointer; with `deep` every byte of them by its hash.
 
-    Safe while the hub runs, and changes nothing. Raises Unavailable when the database stays busy.
+    Safe while the hub runs, and changes nothing. Raises Unavailable when the database stays busy, and with
+    a `context` JobInterrupted when the job should stop.
     """
+    going = _Going(services, context)
     problems: list[Finding] = []
     notes: list[Finding] = []
     contents = content_bytes = objects = 0
@@ -56,6 +59,7 @@ def fsck(services: Services, *, deep: bool) -> FsckReport:
         contents += 1
         content_bytes += found.size_bytes
         problems += _check_content(services, found, deep=deep)
+        going.on(1)
     problems += encoding_problems(services, deep=deep)
     problems += _lost_xorbs(services)
     with services.database.read() as uow:
@@ -65,6 +69,7 @@ def fsck(services: Services, *, deep: bool) -> FsckReport:
         objects += checked
         problems += repo_problems
         notes += repo_notes
+        going.on(1)
     if deep:
         problems += _damaged_objects(services)
         problems += (
@@ -76,6 +81,23 @@ def fsck(services: Services, *, deep: bool) -> FsckReport:
         for stored in chain(orphans_of(services), orphan_xorbs(services), orphan_packs(services))
     )
     return FsckReport(deep, contents, content_bytes, len(repos), objects, tuple(problems), tuple(notes))
+
+
+class _Going:
+    """How far a check is, told to the job that it runs in, if it runs in one."""
+
+    def __init__(self, services: Services, context: JobContext | None) -> None:
+        self._context = context
+        self._done = 0
+        with services.database.read() as uow:
+            self._all = max(1, stored_contents(uow)[0] + len(repo_ids(uow)))
+
+    def on(self, count: int) -> None:
+        """So many more contents and repos are done. Raises JobInterrupted."""
+        self._done += count
+        if self._context is not None:
+            self._context.checkpoint()
+            self._context.progress(self._done / self._all, f"{self._done} of {self._all}")
 
 
 def _check_content(services: Services, found: Content, *, deep: bool) -> list[Finding]:

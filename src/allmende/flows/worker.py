@@ -20,6 +20,7 @@ from allmende.flows.rescan import rescan
 from allmende.flows.search_index import INDEXING, index_missing
 from allmende.flows.services import Services
 from allmende.flows.signature_checking import recheck_signatures
+from allmende.flows.storage_checks import CHECK_JOB, COUNT_JOB, check_storage, count_garbage
 from allmende.flows.unpacking import unpack_hot
 from allmende.jobs import Handler, JobContext, Worker
 
@@ -28,6 +29,8 @@ __all__ = ["handlers", "make_packing_worker", "make_worker", "packing_is_done"]
 _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
     ASSESS_JOB: assess_again,
     "attest": attest,
+    CHECK_JOB: check_storage,
+    COUNT_JOB: count_garbage,
     "chunk": chunk_contents,
     "chunk_missing": chunk_contents,
     "examine": examine,

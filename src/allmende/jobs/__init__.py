@@ -2,6 +2,7 @@
 
 from allmende.jobs.job import Job, JobState, back_off_s
 from allmende.jobs.queue import JobQueue
+from allmende.jobs.reports import JobReport, keep_report, last_report
 from allmende.jobs.sql_queue import JobUnknown, SqlJobQueue
 from allmende.jobs.steps import cached_step, canonical_json, forget_step
 from allmende.jobs.worker import Handler, JobContext, JobInterrupted, Schedule, Worker
@@ -12,6 +13,7 @@ __all__ = [
     "JobContext",
     "JobInterrupted",
     "JobQueue",
+    "JobReport",
     "JobState",
     "JobUnknown",
     "Schedule",
@@ -21,4 +23,6 @@ __all__ = [
     "cached_step",
     "canonical_json",
     "forget_step",
+    "keep_report",
+    "last_report",
 ]

@@ -179,6 +179,18 @@ class SqlJobQueue:
         with self._database.read() as uow:
             return [_job(row) for row in uow.all(query)]
 
+    def unfinished(self, kind: str) -> Job | None:
+        """The job of this kind that runs, or else one that waits; None when there is none."""
+        query = (
+            select(job)
+            .where(job.c.kind == kind, job.c.state.in_(("running", "waiting")))
+            .order_by(job.c.state, job.c.id)
+            .limit(1)
+        )
+        with self._database.read() as uow:
+            row = uow.one_or_none(query)
+        return None if row is None else _job(row)
+
     def retry(self, job_id: JobId) -> None:
         """Let a failed job run again, with all its attempts before it; raises JobUnknown."""
         if self._retry(job.c.id == job_id) == 0:

@@ -4,7 +4,7 @@ from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
 
 from allmende.storage import Document, Moment, RowId, metadata
 
-__all__ = ["job", "step_result"]
+__all__ = ["job", "job_report", "step_result"]
 
 job = Table(
     "job",
@@ -25,6 +25,15 @@ job = Table(
     Column("created_at", Moment, nullable=False),
     Column("finished_at", Moment),
     Index("ix_job_state_priority", "state", "priority", "run_after"),
+)
+
+job_report = Table(
+    "job_report",
+    metadata,
+    Column("kind", String(64), primary_key=True, comment="of the job; one report each, of its last run"),
+    Column("found", Document, nullable=False),
+    Column("began_at", Moment, nullable=False),
+    Column("ended_at", Moment, nullable=False),
 )
 
 step_result = Table(

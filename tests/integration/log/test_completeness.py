@@ -55,6 +55,7 @@ WRITING = {
     "/settings/hub/overrides": "scan.overridden",
     "/settings/hub/peers": "hub.administered",
     "/settings/hub/policy": "scan.verdict",
+    "/settings/hub/storage": "hub.administered",
     "/settings/hub/users": "account.created",
     "/settings/hub/users/{}": "password.set",
     "/{}/{}/delete/{}": "ref.updated",
@@ -71,7 +72,6 @@ WRITING = {
 
 WITHOUT_ACT = {
     "/api/allmende/v1/assess": "says what follows from a description, and keeps nothing",
-    "/settings/hub/storage": "counts what a collection would remove, and removes nothing",
     "/login": "a session is no act on anything that others see",
     "/logout": "likewise",
     "/witness/add-checkpoint": "what is cosigned stands in the other log's checkpoints",

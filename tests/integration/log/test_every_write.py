@@ -310,6 +310,7 @@ CALLS: dict[str, Callable[[Hub], object]] = {
     "/settings/hub/overrides": lift_as_administrator,
     "/settings/hub/peers": change_peers,
     "/settings/hub/policy": scan_again,
+    "/settings/hub/storage": lambda hub: hub.form("/settings/hub/storage", act="check"),
     "/settings/hub/users": lambda hub: hub.form("/settings/hub/users", name="hans", fullname="", email=""),
     "/settings/hub/users/{}": change_users,
     "/{}/{}/delete/{}": lambda hub: delete_by_form(hub, ""),

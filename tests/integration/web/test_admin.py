@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from itertools import count
 
 import pytest
@@ -11,8 +12,10 @@ from starlette.testclient import TestClient
 
 from allmende.app import create_app
 from allmende.facts import last_scan_run
-from allmende.flows import Services, open_services, packing_status, run_log
-from allmende.jobs import Job, SqlJobQueue
+from allmende.flows import CHECK_JOB, Services, open_services, packing_status, run_log
+from allmende.flows.worker import handlers
+from allmende.ids import Sha256
+from allmende.jobs import Job, JobContext, JobInterrupted, SqlJobQueue, last_report
 from allmende.log import entries_below, list_peers
 from allmende.merkle import KeyKind, generate_key
 from allmende.registry import (
@@ -31,7 +34,7 @@ from allmende.registry import (
     update_account,
 )
 from allmende.settings import Settings
-from allmende.storage import outbox_events, recent_events, stored_contents
+from allmende.storage import find_content, outbox_events, recent_events, stored_contents
 from tests import scan_samples as samples
 from tests.databases import new_schema
 from tests.integration.web.conftest import Person
@@ -363,14 +366,73 @@ def test_packing_is_paused_and_goes_on(services: Services, ada: Person) -> None:
     assert ada.send(f"{HUB}/jobs", {"act": "pack"}).status_code == 303
 
 
-def test_garbage_is_counted_and_stays(services: Services, ada: Person) -> None:
+STORAGE = f"{HUB}/storage"
+
+
+def test_garbage_is_counted_by_a_job_and_stays(services: Services, ada: Person) -> None:
     with services.database.read() as uow:
         before = stored_contents(uow)
-    page = ada.send(f"{HUB}/storage", {})
-    assert page.status_code == 200
-    assert "Contents that no repo holds" in words(page.text)
+    assert "Contents that no repo holds" not in words(ada.open(STORAGE).text)
+    asked = ada.send(STORAGE, {"act": "count"})
+    assert asked.headers["location"] == f"{STORAGE}?done=storage_count"
+    waiting = words(ada.open(STORAGE).text)
+    assert "It waits for its turn." in waiting
+    assert "Count now" not in waiting
+    examine_all(services)
+    page = words(ada.open(STORAGE).text)
+    assert "Contents that no repo holds" in page
+    assert "Last done on" in page
+    assert "Count now" in page
     with services.database.read() as uow:
         assert stored_contents(uow) == before
+
+
+def test_a_check_keeps_what_it_found_until_the_next(services: Services, ada: Person) -> None:
+    data = b"soon gone" * 5000
+    new_repo(services, "alice", "alice/fragile")
+    commit(services, "alice", "model", "alice/fragile", {}, "large", large={"w.bin": data})
+    ada.send(STORAGE, {"act": "check"})
+    examine_all(services)
+    assert "Nothing is missing." in words(ada.open(STORAGE).text)
+    with services.database.read() as uow:
+        found = find_content(uow, Sha256(sha256(data).hexdigest()))
+    assert found is not None
+    (services.settings.contents_dir / found.location).unlink()
+    assert "Nothing is missing." in words(ada.open(STORAGE).text), "nobody has looked since"
+    ada.send(STORAGE, {"act": "check"})
+    examine_all(services)
+    page = ada.open(STORAGE).text
+    assert "1 problem" in words(page)
+    assert "content_damaged" in page
+    assert found.sha256 in page
+
+
+def test_a_check_says_how_far_it_is_and_stops_when_it_should(services: Services, ada: Person) -> None:
+    ada.send(STORAGE, {"act": "check"})
+    ada.send(STORAGE, {"act": "check"})
+    run = services.queue.claim([CHECK_JOB], 1e6, "test")
+    assert run is not None
+    assert services.queue.claim([CHECK_JOB], 1e6, "test") is None, "asked twice is done once"
+    services.queue.progress(run, 0.25, "")
+    page = ada.open(STORAGE).text
+    assert 'value="0.25"' in page
+    assert "It runs:" in words(page)
+    context = JobContext(services.queue, run)
+    context.ask_to_stop()
+    with services.database.read() as uow:
+        before = last_report(uow, CHECK_JOB)
+    with pytest.raises(JobInterrupted):
+        handlers(services)[CHECK_JOB](context)
+    with services.database.read() as uow:
+        assert last_report(uow, CHECK_JOB) == before
+    services.queue.finish(run)
+
+
+def test_nothing_else_is_begun_there(services: Services, ada: Person) -> None:
+    before = services.queue.counts()
+    for fields in ({}, {"act": "collect"}, {"act": ""}):
+        assert ada.send(STORAGE, fields).status_code == 400
+    assert services.queue.counts() == before
 
 
 def test_the_audit_names_who_and_what(services: Services, ada: Person, user: Account) -> None:

@@ -30,7 +30,7 @@ FORMS = {
     "/policy": {},
     "/overrides": {"act": "revoke", "type": "model", "repo": "bob/m", "number": "1"},
     "/jobs": {"act": "pause"},
-    "/storage": {},
+    "/storage": {"act": "check"},
     "/keys": {"act": "log"},
     "/peers": {"act": "resume"},
 }
