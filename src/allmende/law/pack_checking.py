@@ -113,6 +113,7 @@ def text_keys(pack: Pack) -> set[str]:
         *(f"facts {name}" for name in pack.facts if name != ASSESSED_ON),
         *(f"open {id_}" for id_ in pack.open_points),
         *(f"evidence {kind}" for kind in pack.evidence),
+        *(f"licences {id_}" for id_ in pack.licences),
         *(f"contradictions {entry.id}" for entry in pack.contradictions),
         *(f"words {word}" for kind in pack.facts.values() for word in kind.words),
     }

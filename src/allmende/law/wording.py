@@ -14,7 +14,7 @@ from allmende.law.answers import Gap
 from allmende.law.assessment import Assessment
 from allmende.law.errors import Problem
 from allmende.law.flop import two_figures
-from allmende.law.pack import Pack, Rule
+from allmende.law.pack import LicenceRow, Pack, Rule
 from allmende.law.strict_yaml import read_strict_yaml
 
 __all__ = ["LanguageNotOffered", "Wording", "languages", "problem_sentence", "wording_in"]
@@ -53,6 +53,10 @@ class Wording:
     def evidence(self, kind: str) -> str:
         """The name of a kind of evidence."""
         return self._text("evidence", kind, self.pack.evidence[kind])
+
+    def licence(self, row: LicenceRow) -> str:
+        """Why a licence is read as it is."""
+        return self._text("licences", row.id, row.reason)
 
     def word(self, word: str) -> str:
         """A word that a question can be answered with, for people; one of no question as it is."""

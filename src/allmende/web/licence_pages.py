@@ -8,7 +8,7 @@ from starlette.routing import Route
 from allmende.flows import entry_verdicts
 from allmende.formats import JsonValue
 from allmende.http import door_of
-from allmende.law import law_pack
+from allmende.law import law_pack, wording_in
 from allmende.record import licence_class, spdx_id
 from allmende.registry import FileEntry, RepoGated, card_data, check_gate, find_entry, folder_at, read_blob
 from allmende.storage import UnitOfWork
@@ -66,7 +66,7 @@ def licence(visit: Visit) -> Response:
         data = card_data(uow, repo.id, view.revision.oid) or {}
         lines = _card_lines(visit, uow, view)
         texts = _texts(visit, uow, view)
-    declared = [_named(view, word) for word in _words(data.get("license"))]
+    declared = [_named(visit, view, word) for word in _words(data.get("license"))]
     words = {one.word.lower() for one in declared}
     other = [one for one in texts if one.found is not None and one.found.word not in words]
     return visit.render(
@@ -85,14 +85,14 @@ def licence(visit: Visit) -> Response:
     )
 
 
-def _named(view: View, word: str) -> Named:
+def _named(visit: Visit, view: View, word: str) -> Named:
     row = law_pack().licences.get(word.lower())
     return Named(
         word,
         spdx_id(word) or "",
         licence_class(word) or "",
         "" if row is None else row.free,
-        "" if row is None else row.reason,
+        "" if row is None else wording_in(visit.t.language, law_pack()).licence(row),
         "" if row is None else row.confidence,
         list_path(view.repo.type, tag=f"license:{word}"),
     )

@@ -51,3 +51,12 @@ def test_behind_a_gate_the_lines_are_not_shown(services: Services, stranger: Per
     assert shows(stranger.open("/alice/gated-crane/licence/main").text, "licence_page.no_lines")
     assert stranger.open("/alice/secret-owl/licence/main").status_code == 404
     assert alice.open("/alice/secret-owl/licence/main").status_code == 200
+
+
+def test_the_reason_is_said_in_the_reader_s_language(services: Services, stranger: Person) -> None:
+    publish(services, "bob/llama", "license: llama3.2", {})
+    page = words(stranger.open("/bob/llama/licence/main", **{"Accept-Language": "de"}).text)
+    assert "Schwelle der Nutzerzahl und Ausschluss von Gebieten" in page
+    assert "threshold" not in page
+    english = words(stranger.open("/bob/llama/licence/main").text)
+    assert "threshold of users, and territories left out" in english
