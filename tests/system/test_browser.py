@@ -1,7 +1,6 @@
 """The pages in a real browser: they work without scripts, run nothing, and ask nobody else for anything."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -9,8 +8,6 @@ import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
-    ConsoleMessage,
-    Dialog,
     Page,
     Route,
 )
@@ -23,7 +20,7 @@ from tests.integration.flows.families import finetuned, fresh, gguf_of
 from tests.integration.web.filled import commit, new_repo, png_file
 from tests.integration.web.test_lineage_pages import publish
 from tests.integration.web.test_markdown import HOSTILE
-from tests.system.browsing import chromium_at, hub_with
+from tests.system.browsing import Visitor, chromium_at, hub_with
 
 pytestmark = pytest.mark.browser
 
@@ -55,29 +52,6 @@ OWN_PAGES = (
 PASSWORD = "herons eat at dusk"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-
-
-@dataclass
-class Watched:
-    """A page, and what happened on it that should not have."""
-
-    page: Page
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", self._asked)
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-    def _asked(self, dialog: Dialog) -> None:
-        self.complaints.append("a dialog")
-        dialog.dismiss()
-
-    def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
 
 
 @pytest.fixture(scope="module")
@@ -137,14 +111,12 @@ def plain(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.mark.timeout(600)
 def test_every_page_is_quiet_and_stays_at_home(hub: RunningHub, browser: Browser, scheme: str) -> None:
     context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
+    visitor = Visitor(context, hub.url)
     for path in PAGES:
-        watched = Watched(context.new_page())
-        answer = watched.page.goto(hub.url + path, wait_until="load")
-        assert answer is not None
-        assert answer.ok, path
-        assert not watched.complaints, path
-        assert all(url.startswith((hub.url, "data:")) for url in watched.requests), path
-        watched.page.close()
+        page = visitor.open(path)
+        assert not visitor.complaints, path
+        assert not visitor.foreign, path
+        page.close()
     context.close()
 
 
@@ -182,16 +154,17 @@ def test_every_page_is_for_everybody(hub: RunningHub, browser: Browser, scheme: 
 
 def test_nothing_in_a_hostile_card_runs(hub: RunningHub, browser: Browser) -> None:
     context = browser.new_context()
-    watched = Watched(context.new_page())
-    watched.page.goto(f"{hub.url}/bob/hostile", wait_until="load")
-    for element in watched.page.locator(".prose :not(a)").all():
+    visitor = Visitor(context, hub.url)
+    page = visitor.open("/bob/hostile")
+    for element in page.locator(".prose :not(a)").all():
         element.dispatch_event("click")
         element.dispatch_event("mouseover")
     # Pictures that the repo does not have are asked for here, and are not found; that is all.
-    complaints = [words for words in watched.complaints if not words.startswith("Failed to load resource")]
+    complaints = [words for words in visitor.complaints if not words.startswith("Failed to load resource")]
     assert not complaints
-    assert all(url.startswith(hub.url) for url in watched.requests)
-    assert watched.page.url == f"{hub.url}/bob/hostile"
+    assert not visitor.foreign
+    assert page.evaluate("window.__ran") == []
+    assert page.url == f"{hub.url}/bob/hostile"
     context.close()
 
 
@@ -390,9 +363,8 @@ def checked(page: Page) -> str:
 
 def test_a_reader_checks_the_log_in_the_browser(hub: RunningHub, browser: Browser) -> None:
     context = browser.new_context(locale="en-GB")
-    watched = Watched(context.new_page())
-    page = watched.page
-    page.goto(f"{hub.url}/log")
+    visitor = Visitor(context, hub.url)
+    page = visitor.open("/log")
     assert page.locator("#log-check[data-verdict]").count() == 0, "nothing is trusted by itself"
     page.get_by_role("button", name="Trust these keys").click()
     assert checked(page) == "partly"
@@ -404,8 +376,8 @@ def test_a_reader_checks_the_log_in_the_browser(hub: RunningHub, browser: Browse
     assert checked(page) == "good"
     assert page.get_by_text("The entry is under the signed root").is_visible()
     assert page.get_by_text("the one that the entry commits to").is_visible()
-    assert watched.complaints == []
-    assert all(url.startswith(hub.url) for url in watched.requests)
+    assert visitor.complaints == []
+    assert visitor.foreign == []
     context.close()
 
 
