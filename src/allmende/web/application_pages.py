@@ -72,8 +72,8 @@ def listed(visit: Visit) -> Response:
 
 
 def begin(visit: Visit) -> Response:
-    """The first step: a name, and the models. Nothing of it is kept."""
-    return visit.render("assess_begin.html", keeps=False)
+    """The first step: a name, and the models. Who is signed in may keep it at the end."""
+    return visit.render("assess_begin.html", keeps=visit.actor.account is not None)
 
 
 def begin_new(visit: Visit) -> Response:

@@ -67,12 +67,16 @@ def routes() -> list[Route]:
 
 
 def edit(visit: Visit) -> Response:
-    """The form with the text of the head. Raises what changing raises, and NotFound where it is no text."""
+    """The form with the text of the head, or for a new file, at the path that the address proposes.
+
+    Raises what changing raises, and NotFound where it is no text.
+    """
     path = path_of(visit)
     with visit.read() as uow:
         view = writable_branch(visit, uow)
         text = _text_at(uow, view, path) if path else ""
-    return _form(visit, view, Draft(path, text, "", view.revision.oid, is_new=not path))
+    draft = Draft(path or visit.parameter("path"), text, "", view.revision.oid, is_new=not path)
+    return _form(visit, view, draft)
 
 
 def write(visit: Visit, fields: Mapping[str, str]) -> Response:
