@@ -9,6 +9,7 @@ from sqlalchemy import text as sql
 
 from allmende.flows import Services
 from tests.integration.web.conftest import Person
+from tests.integration.web.reading import words
 from tests.unit.law.described import BASES, document
 
 STATE = re.compile(r'name="state" value="([^"]*)"')
@@ -192,3 +193,14 @@ def test_choices_and_what_is_wrong_are_told_in_german(stranger: Person) -> None:
     assert "<span>Kreditwürdigkeit</span>" in told
     wrong = {"state": state, "act": "next", "one:application|dates.first_placed": "2026-02-31"}
     assert "Der Wert passt nicht zu dieser Frage." in stranger.send("/assess", wrong).text
+
+
+def test_the_page_of_a_model_leads_to_the_guide_with_its_name(alice: Person) -> None:
+    page = alice.open("/alice/heron-small").text
+    address = "/assess?model=alice%2Fheron-small"
+    assert f'href="{address}"' in page or f'href="{address.replace("%2F", "/")}"' in page
+    begun = alice.open(address).text
+    assert "alice/heron-small</textarea>" in begun
+    assert "Nothing of this is kept" not in words(begun)
+    odd = alice.open("/assess?model=%3C/textarea%3E%3Cscript%3Ealert(1)%3C/script%3E").text
+    assert "<script>alert" not in odd
