@@ -9,11 +9,26 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from allmende.errors import BadRequest
-from allmende.flows import CHECK_JOB, Services, register_application, set_trust
+from allmende.flows import (
+    CHECK_JOB,
+    Services,
+    accept_attestation,
+    check_attestation,
+    register_application,
+    set_trust,
+)
 from allmende.jobs import keep_report
 from allmende.log import add_peer
 from allmende.merkle import KeyKind, generate_key
-from allmende.proof import generate_signer
+from allmende.proof import (
+    PREDICATES,
+    Resource,
+    Statement,
+    Subject,
+    TestResultPredicate,
+    generate_signer,
+    sign_statement,
+)
 from allmende.registry import (
     add_override,
     create_account,
@@ -21,6 +36,7 @@ from allmende.registry import (
     create_tag,
     find_account,
     issue_token,
+    resolve_revision,
     set_member,
     set_password,
     update_account,
@@ -214,6 +230,18 @@ def publish_a_family(services: Services) -> None:
     base = fresh(11)
     publish(services, "bob/injected-base", named_for_harm(base))
     publish(services, TUNED[1:], named_for_harm(finetuned(base, 12)), base="base_model: bob/injected-base")
+    said = {"value": ALL[:400], "source": "measured", "evidence": ALL[:400]}
+    additions = {
+        "schema": "allmende.model-documents/1",
+        "declared_by": ALL[:180],
+        "declared_on": "2026-11-27",
+        "provider": {"name": said, "contact": TEXTS[2]},
+        "model": {"systemic_risk": False},
+        "sources": {"public_used": True, "public_large": [{"name": TEXTS[0], "link": TEXTS[4]}]},
+    }
+    files = {"model-documents.yaml": json.dumps(additions).encode()}
+    commit(services, "bob", "model", TUNED[1:], files, "papers")
+    examine_all(services)
 
 
 def name_refs(services: Services) -> int:
@@ -267,9 +295,6 @@ def name_people(services: Services) -> None:
         issue_token(uow, bob, "<img src=x onerror=alert(21)>", "read")
         org = create_account(uow, "marked", "org", fullname=ALL[:200])
         set_member(uow, org, bob, "admin")
-        signers = [{"name": text[:60], "key": generate_signer("ecdsa-p256").public.pem} for text in TEXTS[:4]]
-        policy = json.dumps({"version": 1, "signers": signers}).encode()
-        set_trust(services, uow, as_user(uow, "bob"), bob, policy)
     with services.database.read() as uow:
         actor = as_user(uow, "bob")
     described = {
@@ -289,12 +314,36 @@ def name_people(services: Services) -> None:
     register_application(services, actor, "bob", "described", json.dumps(described), private=False)
 
 
+def attest(services: Services) -> None:
+    """Statements by signers of such names: a test result, and bills of materials as they come by the API."""
+    signers = {text[:60]: generate_signer("ecdsa-p256") for text in TEXTS[:4]}
+    named = [{"name": name, "key": signer.public.pem} for name, signer in signers.items()]
+    with services.database.write() as uow:
+        bob = as_user(uow, "bob")
+        policy = json.dumps({"version": 1, "signers": named}).encode()
+        set_trust(services, uow, bob, bob.require_account(), policy)
+        found = repo(uow, "model", MODEL[1:])
+        commit_oid = resolve_revision(uow, found, "main").oid
+    said = boms()
+    predicates = {
+        PREDICATES["test_result"]: TestResultPredicate("PASSED", (Resource(name=ALL, uri=TEXTS[4]),)).json,
+        PREDICATES["cyclonedx"]: json.loads(said["bom.cdx.json"]),
+        PREDICATES["spdx"]: json.loads(said["bom.spdx.json"]),
+    }
+    for (kind, predicate), signer in zip(predicates.items(), signers.values(), strict=False):
+        statement = Statement((Subject({"gitCommit": commit_oid}),), kind, predicate)
+        checked = check_attestation(services, found, commit_oid, sign_statement(statement, signer).data)
+        with services.database.write() as uow:
+            accept_attestation(services, uow, as_user(uow, "bob"), found, commit_oid, checked)
+
+
 def fill_with_injections(services: Services) -> None:
     """Everything."""
     fill_files(services)
     publish_a_family(services)
     assert name_refs(services) > len(TEXTS) / 2
     name_people(services)
+    attest(services)
     tell_administrators(services)
 
 

@@ -138,7 +138,7 @@ def test_nothing_that_people_write_runs_on_any_page(hub: RunningHub, browser: Br
 
 
 def histories(visitor: Visitor, page: Page) -> list[str]:
-    """Commits of the model, what changed between them, and branches and tags whose names are markup."""
+    """Commits of the model, what changed between them, its papers, and refs whose names are markup."""
     visitor.go(page, f"{MODEL}/commits/main")
     links = "links => [...new Set(links.map(link => link.getAttribute('href')))]"
     commits = page.locator("main a[href*='/commit/']").evaluate_all(links)
@@ -147,10 +147,13 @@ def histories(visitor: Visitor, page: Page) -> list[str]:
     refs = page.locator(".chooser a").evaluate_all(links)
     assert len(refs) > 40
     compared = [f"{MODEL}/compare/{first}...{last}", f"{MODEL}/compare/{first}...{last}?view=columns"]
+    visitor.go(page, f"{TUNED}/documents/main")
+    papers = page.locator(".documents-table a").evaluate_all(links)
+    assert len(papers) > 3
     named = [
         ref.replace("/tree/", f"/{view}/") for view in ("tree", "commits", "record") for ref in refs[1:40:7]
     ]
-    return [*commits, *compared, *named]
+    return [*commits, *compared, *named, *papers]
 
 
 def test_a_form_that_comes_back_runs_nothing(hub: RunningHub, browser: Browser) -> None:
