@@ -19,6 +19,7 @@ from allmende.codecs.planes import (
     join_planes,
     planes_bytes,
     planes_coded,
+    room,
     split_planes,
 )
 from allmende.codecs.rans import coder, decode_residual
@@ -287,9 +288,9 @@ def _from_difference(payload: memoryview, words: WordType, predicted: memoryview
 
 
 def _from_residual(payload: memoryview, words: WordType, predicted: memoryview) -> memoryview:
-    out = bytearray(len(predicted))
+    out = room(len(predicted))
     decode_residual(payload, predicted, out, *_shape(words))
-    return memoryview(out)
+    return out
 
 
 _DECODERS: dict[int, Callable[[memoryview, WordType, memoryview], memoryview]] = {

@@ -20,6 +20,7 @@ __all__ = [
     "join_planes",
     "planes_bytes",
     "planes_coded",
+    "room",
     "split_planes",
 ]
 
@@ -36,9 +37,14 @@ def split_planes(plain: memoryview | bytes | bytearray, words: WordType) -> memo
 
 def join_planes(planes: memoryview | bytes, words: WordType) -> memoryview:
     """The reverse of `split_planes`."""
-    out = bytearray(len(planes))
+    out = room(len(planes))
     coder.join(planes, out, words.size_bytes, int(words.is_float))
-    return memoryview(out)
+    return out
+
+
+def room(size_bytes: int) -> memoryview:
+    """Bytes that the coder fills, every one: not cleared before, which other threads would have to wait for."""
+    return np.empty(size_bytes, np.uint8).data
 
 
 def compressed(data: memoryview | bytes, level: int) -> bytes:
@@ -78,9 +84,9 @@ def coded_planes(planes: memoryview, count: int) -> bytes:
 
 def planes_coded(payload: memoryview, size_bytes: int, words: WordType) -> memoryview:
     """The words, of so many bytes, whose planes `coded_planes` stored. Raises MalformedEncoding."""
-    out = bytearray(size_bytes)
+    out = room(size_bytes)
     decode_planes(payload, out, words.size_bytes, int(words.is_float))
-    return memoryview(out)
+    return out
 
 
 def planes_bytes(planes: memoryview, count: int) -> int:

@@ -18,6 +18,8 @@ __all__ = ["Predictor"]
 _RUN_VALUES = 65536
 """How many values are reckoned at once: few enough for the processor's cache, and for memory."""
 
+_CAST_VALUES = 4 * _RUN_VALUES
+
 
 class Predictor:
     """The predicted bytes. Raises PredictionImpossible where this process cannot reckon exactly."""
@@ -44,12 +46,15 @@ class Predictor:
         if count == 0:
             return memoryview(b"")
         first, end = start // self._run_bytes, -(-(start + count) // self._run_bytes)
-        found = memoryview(np.concatenate(list(self._runs(first, end))).data)
+        runs = list(self._runs(first, end))
+        found = memoryview((runs[0] if len(runs) == 1 else np.concatenate(runs)).data)
         skipped = start - first * self._run_bytes
         return found[skipped : skipped + count].toreadonly()
 
     def _runs(self, first: int, end: int) -> Iterator[NDArray[np.uint8]]:
-        at_once = max(1, _RUN_VALUES // self._run_values)
+        # Where nothing is reckoned, values are but written in another form: no need to stay in the cache.
+        most = _RUN_VALUES if len(self.prediction.steps) > 1 else _CAST_VALUES
+        at_once = max(1, most // self._run_values)
         for run in range(first, end, at_once):
             begin = run * self._run_values
             count = min(end - run, at_once) * self._run_values
