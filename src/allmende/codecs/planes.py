@@ -43,7 +43,7 @@ def join_planes(planes: memoryview | bytes, words: WordType) -> memoryview:
 
 
 def room(size_bytes: int) -> memoryview:
-    """Bytes that the coder fills, every one: not cleared before, which other threads would have to wait for."""
+    """Bytes that the coder fills, every one: clearing them first would hold up other threads."""
     return np.empty(size_bytes, np.uint8).data
 
 
