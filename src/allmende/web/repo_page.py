@@ -21,8 +21,6 @@ from allmende.web.vouching import vouching_statements
 __all__ = ["repo_page", "routes"]
 
 _MAX_TAGS = 24
-_TOLD_FIRST = 2
-"""How many statements stand before those of who vouches for the revision: examination and scan."""
 _MAX_TABLES = 12
 _TABLES_IN = "data"
 _BRANCH = "main"
@@ -45,13 +43,12 @@ def repo_page(visit: Visit) -> Response:
     rendered, too_long = _rendered(found.body, place)
     derived = known.facts.value("library_name")
     library = library_of(dict(known.card)) or (derived if isinstance(derived, str) else None)
-    said = statements(known, visit.t)
-    vouching = vouching_statements(found.vouched, known.facts, visit.t)
     return visit.render(
         "repo.html",
         view=view,
         tab="card",
-        statements=[*said[:_TOLD_FIRST], *vouching, *said[_TOLD_FIRST:]],
+        statements=statements(known, visit.t),
+        vouching=vouching_statements(found.vouched, known.facts, visit.t),
         card=rendered,
         card_problem=found.card_problem,
         card_too_long=too_long,

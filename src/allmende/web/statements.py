@@ -53,15 +53,15 @@ class Known:
 def statements(known: Known, t: Catalogue) -> list[Statement]:
     """The statements, most telling first. Unknown is said as unknown."""
     return [
-        _examined(known, t),
         _scan(known, t),
-        _formats(known, t),
-        *([_parameters(known, t)] if known.repo.type == "model" else []),
-        *_named(known, t),
         _licence(known, t),
+        *([_parameters(known, t)] if known.repo.type == "model" else []),
+        _formats(known, t),
+        *_named(known, t),
         *_declared(known, t),
         _storage(known, t),
         Statement("changed", known.changed, "measured", t("evidence.changed")),
+        _examined(known, t),
     ]
 
 
