@@ -32,7 +32,12 @@ define some
 $(1) || { code=$$?; [ $$code -eq 5 ] && echo "(no test of this kind yet)"; }
 endef
 
-.PHONY: help demo serve test check format ci sample torch browser all-tests campaign fuzz fuzz-codecs bench lock clean
+PICTURED := model=/commons/all-MiniLM-L6-v2 files=/commons/all-MiniLM-L6-v2/tree/main \
+    scan=/otto/tiny-sentiment/scan/main lineage=/otto/wonder-embedder/lineage \
+    signatures=/werkstatt/signed-probe/signatures/main \
+    'compare=/compare?model=commons/all-MiniLM-L6-v2&model=werkstatt/minilm-repair-desk&model=otto/wonder-embedder'
+
+.PHONY: help demo serve test check format ci sample torch browser all-tests campaign fuzz fuzz-codecs screenshots bench lock clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -104,6 +109,14 @@ fuzz-codecs:  ## Fuzz the coder of blocks in C for FUZZ_SECONDS, under the compi
 	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra \
 	    tools/fuzz_codecs/fuzz.c -o .cache/fuzz/codecs
 	@.cache/fuzz/codecs $(FUZZ_SECONDS)
+
+screenshots: .venvs/dev/.stamp  ## Take the pictures of the documentation anew, of what make demo left in demo-data
+	@test -d demo-data/hub || { echo "make demo first, and end it" >&2; exit 1; }
+	@$(DEV)/python -m tools.screenshots --data demo-data/hub docs/images --scheme light \
+	    --model werkstatt/minilm-repair-desk --also $(PICTURED) \
+	    --only home list model files scan lineage layers licence record signatures documents log commons compare
+	@$(DEV)/python -m tools.screenshots --data demo-data/hub docs/images --scheme dark \
+	    --model commons/all-MiniLM-L6-v2 --only model commons
 
 bench: .venvs/dev/.stamp  ## Measure against nginx and write JSON
 	@$(DEV)/python -m bench.run $(ARGS)

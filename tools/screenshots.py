@@ -1,19 +1,30 @@
-"""Pictures of every kind of page of a running hub, in Debian's Chromium: for the documentation.
+"""Pictures of every kind of page of a hub, in Debian's Chromium: for the documentation, and to look at.
 
-    python -m tools.screenshots http://127.0.0.1:8080 docs/images --model alice/tuned --dataset alice/notes
+    python -m tools.screenshots --url http://127.0.0.1:8080 pictures --model alice/tuned --dataset alice/notes
+    python -m tools.screenshots --data demo-data/hub docs/images --model werkstatt/minilm-repair-desk
+    python -m tools.screenshots --extremes pictures --phone
+
+With `--data` a hub is started on that folder, with `--extremes` on made data in a temporary one: names,
+tables, families and texts as long and foreign as they may be (`tests/system/extremes.py`).
 
 Writes `<page>-light.png` and `<page>-dark.png`, at the width of a desk and, with `--phone`, of a phone too
-(`<page>-phone-light.png`). With `--only` just the pages that are named. Exits with 1 where one is missing.
+(`<page>-phone-light.png`), each of at most 256 colours; with `--only` just the pages that are named.
+Exits with 1 where one is missing.
 """
 
 import argparse
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tools.palette import with_few_colours
+from tools.serving import HubProcess
 
 __all__ = ["main", "pages_of", "pages_of_administrators"]
 
@@ -24,7 +35,8 @@ _FLAGS = (
     "--no-first-run",
     "--disable-background-networking",
 )
-_DESK = {"width": 1200, "height": 780}
+_PORT = 8080
+_DESK = {"width": 1440, "height": 900}
 _PHONE = {"width": 390, "height": 780}
 
 
@@ -70,7 +82,17 @@ def main(arguments: list[str] | None = None) -> int:
     if chromium is None:
         print("Chromium is not installed: apt-get install chromium", file=sys.stderr)
         return 1
-    pages = pages_of(asked.model, asked.dataset)
+    with _hub(asked) as url:
+        return _all_of(asked, url, chromium)
+
+
+def _all_of(asked: argparse.Namespace, url: str, chromium: str) -> int:
+    pages = dict(pages_of(asked.model, asked.dataset))
+    if asked.extremes:
+        from tests.system.extremes import EXTREME_PAGES
+
+        pages = {f"extreme-{number:02}": path for number, path in enumerate(EXTREME_PAGES)}
+    pages |= dict(each.partition("=")[::2] for each in asked.also)
     if asked.administrator:
         pages = {**pages, **pages_of_administrators()}
     wanted = {name: path for name, path in pages.items() if not asked.only or name in asked.only}
@@ -79,9 +101,9 @@ def main(arguments: list[str] | None = None) -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         for scheme in asked.scheme:
-            failed += _take(browser, asked, wanted, scheme, phone=False)
+            failed += _take(browser, asked, url, wanted, scheme, phone=False)
             if asked.phone:
-                failed += _take(browser, asked, wanted, scheme, phone=True)
+                failed += _take(browser, asked, url, wanted, scheme, phone=True)
         browser.close()
     for path in failed:
         print(f"{path} is not there", file=sys.stderr)
@@ -89,26 +111,52 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _take(
-    browser: Browser, asked: argparse.Namespace, pages: Mapping[str, str], scheme: str, *, phone: bool
+    browser: Browser,
+    asked: argparse.Namespace,
+    url: str,
+    pages: Mapping[str, str],
+    scheme: str,
+    *,
+    phone: bool,
 ) -> list[str]:
     context = browser.new_context(
         viewport=_PHONE if phone else _DESK,  # type: ignore[arg-type]
         color_scheme="dark" if scheme == "dark" else "light",
         locale=asked.language,
     )
-    page = context.new_page()
+    page, decoder = context.new_page(), context.new_page()
     if asked.administrator:
-        _sign_in(page, asked.url.rstrip("/"), asked.administrator)
+        _sign_in(page, url, asked.administrator)
     failed = []
     for name, path in pages.items():
-        answer = page.goto(asked.url.rstrip("/") + path, wait_until="networkidle")
+        answer = page.goto(url + path, wait_until="networkidle")
         if answer is None or not answer.ok:
             failed.append(path)
             continue
         file = asked.folder / f"{name}{'-phone' if phone else ''}-{scheme}.png"
-        page.screenshot(path=file, full_page=asked.whole)
+        file.write_bytes(with_few_colours(page.screenshot(full_page=asked.whole), decoder))
     context.close()
     return failed
+
+
+@contextmanager
+def _hub(asked: argparse.Namespace) -> Iterator[str]:
+    """The address of the hub that is asked for, which is started unless it runs."""
+    if asked.data is not None:
+        # The port that people know, so that a second run makes the same pictures.
+        with HubProcess(data=asked.data.absolute(), port=_PORT) as hub:
+            yield hub.url
+    elif asked.extremes:
+        from tests.system.browsing import hub_with
+        from tests.system.extremes import furnish_extremes
+
+        with (
+            tempfile.TemporaryDirectory(prefix="allmende-pictures-") as folder,
+            hub_with(Path(folder) / "data", furnish_extremes) as hub,
+        ):
+            yield hub.url
+    else:
+        yield asked.url.rstrip("/")
 
 
 def _sign_in(page: Page, url: str, name: str) -> None:
@@ -123,10 +171,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="screenshots", description="Pictures of the pages of a running hub."
     )
-    parser.add_argument("url", help="where the hub is")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--url", help="where a hub is that runs")
+    where.add_argument("--data", type=Path, help="the data folder of a hub that is not running")
+    where.add_argument("--extremes", action="store_true", help="made data, as extreme as they may be")
     parser.add_argument("folder", type=Path, help="where the pictures go")
-    parser.add_argument("--model", required=True, help="a model that is there, as namespace/name")
+    parser.add_argument(
+        "--model", default="alice/heron-small", help="a model that is there, as namespace/name"
+    )
     parser.add_argument("--dataset", help="a dataset that is there")
+    parser.add_argument("--also", nargs="*", default=[], help="more pages, each as name=address")
     parser.add_argument("--administrator", help="their pages too; ALLMENDE_PASSWORD has the password")
     parser.add_argument("--only", nargs="*", default=[], help="which pages; else all")
     parser.add_argument("--scheme", nargs="*", default=["light", "dark"], choices=["light", "dark"])
