@@ -143,7 +143,12 @@ def _clean(fragment: str, *, final: bool) -> str:
         attributes=_ATTRIBUTES,
         attribute_filter=_own_pictures_alone,
         allowed_classes=_CLASSES,
-        set_tag_attribute_values={"img": {"loading": "lazy"}},
+        # What may be wider than the page is scrolled in itself, by the keyboard too.
+        set_tag_attribute_values={
+            "img": {"loading": "lazy"},
+            "pre": {"tabindex": "0"},
+            "table": {"tabindex": "0"},
+        },
         link_rel="nofollow noopener",
         url_schemes={"http", "https", "mailto"},
     )

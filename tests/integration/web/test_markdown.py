@@ -90,7 +90,7 @@ ALLOWED_TAGS = {
 }  # fmt: skip
 ALLOWED_ATTRIBUTES = {
     "align", "alt", "checked", "class", "colspan", "dir", "disabled", "height", "href", "id", "lang",
-    "loading", "open", "rel", "rowspan", "src", "start", "title", "type", "width",
+    "loading", "open", "rel", "rowspan", "src", "start", "tabindex", "title", "type", "width",
 }  # fmt: skip
 
 
@@ -98,6 +98,10 @@ def assert_harmless(fragment: str) -> None:
     found = Reading(fragment)
     assert found.tags() <= ALLOWED_TAGS
     assert found.attribute_names() <= ALLOWED_ATTRIBUTES
+    focused = {
+        (tag, attributes["tabindex"]) for tag, attributes in found.elements if "tabindex" in attributes
+    }
+    assert focused <= {("pre", "0"), ("table", "0")}
     for tag, address, attributes in found.addresses():
         parts = urlsplit(address)
         if tag == "a":
