@@ -7,7 +7,7 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 
 from allmende.clock import iso
-from allmende.http import API_TYPES, reading_unit
+from allmende.http import API_TYPES, reading_unit, services_of
 from allmende.ids import RepoType
 from allmende.record import LicenceClass
 from allmende.search import FACETS, MAX_PAGES, SearchOrder, SearchQuery, find_repos
@@ -103,7 +103,7 @@ def _search(request: Request, asked: Searched) -> SearchResults:
         size=asked.limit,
     )
     with reading_unit(request) as (uow, actor):
-        found = find_repos(uow, actor, query)
+        found = find_repos(uow, services_of(request).loaded, actor, query)
     return SearchResults(
         total=found.total,
         page=asked.page,

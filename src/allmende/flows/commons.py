@@ -76,7 +76,7 @@ def commons_of(services: Services) -> Commons:
     signed = services.log.signed()
     with services.database.read() as uow:
         counts = public_counts(uow)
-        models = find_repos(uow, ANONYMOUS, SearchQuery(type="model", size=1))
+        models = find_repos(uow, services.loaded, ANONYMOUS, SearchQuery(type="model", size=1))
         hashes = _hashes(uow)
         return Commons(
             uow.now,

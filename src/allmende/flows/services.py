@@ -14,6 +14,7 @@ from allmende.jobs import SqlJobQueue
 from allmende.log import HubLog
 from allmende.registry import DownloadCounter
 from allmende.scan import Policy, Scanner
+from allmende.search import LoadedRepos
 from allmende.settings import Settings
 from allmende.storage import (
     ContentStore,
@@ -53,6 +54,8 @@ class Services:
     downloads: DownloadCounter = field(default_factory=DownloadCounter)
     scanner: HubScanner = field(default_factory=HubScanner)
     kin: KinSearch = field(default_factory=KinSearch)
+    loaded: LoadedRepos = field(default_factory=LoadedRepos)
+    """What a search asks of every repo."""
     ahead: ThreadPoolExecutor = field(default_factory=_ahead)
     """Decodes packed contents ahead of who reads them at a stretch."""
 

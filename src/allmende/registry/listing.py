@@ -29,6 +29,7 @@ __all__ = [
     "count_tagged",
     "heads_of",
     "list_repos",
+    "private_namespaces",
     "repos_by_id",
     "tagged_with",
     "tags_in_use",
@@ -173,6 +174,11 @@ def visible_repos(actor: Actor) -> Subquery:
     return _listed().where(_visible(actor)).subquery("listed")
 
 
+def private_namespaces(actor: Actor) -> list[AccountId]:
+    """Where the actor may see private repos: all that are there, or those that a fine-grained token names."""
+    return [] if actor.account is None or actor.token is None else [actor.account.id, *actor.roles]
+
+
 def tagged_with(tag: str) -> Select[Any]:
     """The ids of repos that have a tag, as task or library too: clients look for these by the bare word."""
     return select(repo.c.id).where(_has_label(tag))
@@ -206,7 +212,10 @@ def _listed() -> Select[Any]:
     return select(
         repo.c.id,
         repo.c.type,
+        repo.c.namespace_id,
         repo.c.full_name_key,
+        repo.c.private,
+        repo.c.disabled,
         repo.c.created_at,
         repo.c.updated_at,
         repo.c.downloads,
@@ -256,9 +265,9 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
 
 
 def _own(actor: Actor) -> ColumnElement[bool]:
-    if actor.account is None or actor.token is None:
+    namespaces = private_namespaces(actor)
+    if not namespaces or actor.token is None:
         return false()
-    namespaces: list[AccountId] = [actor.account.id, *actor.roles]
     within = repo.c.namespace_id.in_(namespaces)
     if actor.token.role != "fine_grained":
         return within

@@ -11,12 +11,14 @@ from allmende.search.finding import (
     find_repos,
 )
 from allmende.search.index import SearchEntry, forget_repo, put_entry, repos_without_entry, tidy
+from allmende.search.loaded import LoadedRepos
 
 __all__ = [
     "FACETS",
     "MAX_PAGES",
     "FacetCount",
     "Found",
+    "LoadedRepos",
     "SearchEntry",
     "SearchOrder",
     "SearchQuery",

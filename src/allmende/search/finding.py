@@ -4,16 +4,19 @@ The order tells nothing of repos that the visitor may not see: it is by where th
 downloads and time, and never by how rare a word is on the hub.
 """
 
-from collections import Counter
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, literal_column, or_, select
+import numpy as np
+from sqlalchemy import func, literal_column, select
 
 from allmende.ids import RepoId, RepoType
 from allmende.registry import Actor, Repo, measured_base_names, repos_by_id, tagged_with, visible_repos
-from allmende.search.tables import count_facets, facet_mark, search_entry, search_words
+from allmende.search.columns import Numbers, Places, RepoColumns
+from allmende.search.loaded import LoadedRepos
+from allmende.search.tables import facet_value, search_words
 from allmende.search.words import expression, words_of
 from allmende.storage import UnitOfWork
 
@@ -33,7 +36,6 @@ SearchOrder = Literal["relevance", "updated", "created", "downloads"]
 FACETS = ("task", "library", "open", "licence_class", "licence", "language", "base", "status", "size")
 """By what one may narrow a search. The lineage measures the base; the others come with the examination."""
 
-_BASE = "base"
 MAX_PAGES = 100
 _MAX_VALUES = 12
 
@@ -73,30 +75,26 @@ class Found:
     has_more: bool
 
 
-def find_repos(uow: UnitOfWork, viewer: Actor, query: SearchQuery) -> Found:
+def find_repos(uow: UnitOfWork, loaded: LoadedRepos, viewer: Actor, query: SearchQuery) -> Found:
     """The repos that the viewer may see and that have every word and every facet of the query."""
-    listed = visible_repos(viewer)
-    words = words_of(query.text)
-    conditions = _conditions(listed, query, words)
-    chosen = {facet: _has(listed, facet, value) for facet, value in query.facets.items()}
-    total, matched = _matching(uow, listed, and_(*conditions, *chosen.values()))
-    # Where nothing costly is asked, an index leads to the first ones without a look at all the others.
-    shown = listed.c.id.in_(matched) if words or chosen else and_(*conditions)
-    rows = uow.all(
-        select(listed.c.id)
-        .where(shown)
-        .order_by(*_order(listed, query.order, words))
-        .limit(query.size)
-        .offset(query.page * query.size)
-    )
-    ids = [RepoId(row.id) for row in rows]
+    columns = loaded.at(uow)
+    words = [_Word(uow, columns, word) for word in words_of(query.text)]
+    matched = _matching(uow, columns, viewer, query)
+    for word in words:
+        matched &= word.anywhere
+    chosen = {facet: _having(columns, facet, value) for facet, value in query.facets.items()}
+    found = _all_of(matched, chosen.values())
+    keys = _keys(columns, query.order, words, found)
+    start = query.page * query.size
+    ids = [RepoId(one) for one in columns.ordered(np.flatnonzero(found), keys, start, start + query.size)]
     repos = repos_by_id(uow, ids)
-    counts = _counted(uow, matched, FACETS)
+    counts = _counted(columns, found, FACETS)
     for facet in chosen:
-        others = [condition for name, condition in chosen.items() if name != facet]
-        _, widened = _matching(uow, listed, and_(*conditions, *others))
-        counts |= _counted(uow, widened, [facet])
-    has_more = (query.page + 1) * query.size < total and query.page + 1 < MAX_PAGES
+        others = [places for name, places in chosen.items() if name != facet]
+        counts |= _counted(columns, _all_of(matched, others), [facet])
+    total = int(np.count_nonzero(found))
+    has_more = start + query.size < total and query.page + 1 < MAX_PAGES
+    # Since the columns were read a repo may have gone.
     return Found([repos[one] for one in ids if one in repos], total, counts, has_more)
 
 
@@ -113,82 +111,70 @@ def base_links(uow: UnitOfWork, viewer: Actor, limit: int) -> list[tuple[RepoId,
     return [(RepoId(row.repo_id), str(row.base)) for row in uow.all(query)]
 
 
-def _conditions(listed: Subquery, query: SearchQuery, words: Sequence[str]) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [literal(1) == literal(1)]
+class _Word:
+    """A word of the query, and where it is found."""
+
+    def __init__(self, uow: UnitOfWork, columns: RepoColumns, word: str) -> None:
+        self._uow, self._columns, self._word = uow, columns, word
+        self.in_name = columns.with_word(word)
+        self.anywhere = self.in_name | self._in_words("")
+
+    def in_name_or_tags(self) -> Places:
+        return self.in_name | self._in_words("tags : ")
+
+    def _in_words(self, column: str) -> Places:
+        """Whether the tags or the card have the word, or one of these columns alone."""
+        phrase = expression(self._word)
+        if phrase is None:
+            return self._columns.with_ids([])
+        matches = literal_column("search_words").op("MATCH")(f"{column}{phrase}")
+        ids = select(func.json_group_array(search_words.c.rowid)).where(matches)
+        return self._columns.with_ids(json.loads(self._uow.execute(ids).scalar_one()))
+
+
+def _matching(uow: UnitOfWork, columns: RepoColumns, viewer: Actor, query: SearchQuery) -> Places:
+    """All that the viewer may see of a type, a namespace and a tag."""
+    found = columns.visible(viewer)
     if query.type is not None:
-        found.append(listed.c.type == query.type)
+        found &= columns.of_type(query.type)
     if query.author is not None:
-        found.append(listed.c.full_name_key.startswith(query.author.lower() + "/", autoescape=True))
+        found &= columns.of_author(query.author)
     if query.tag is not None:
-        found.append(listed.c.id.in_(tagged_with(query.tag)))
-    return found + [or_(_in_name(listed, word), _in_words(listed, word)) for word in words]
+        found &= columns.with_ids([row.id for row in uow.all(tagged_with(query.tag))])
+    return found
 
 
-def _in_name(listed: Subquery, word: str) -> ColumnElement[bool]:
-    return listed.c.full_name_key.contains(word, autoescape=True)
+def _having(columns: RepoColumns, facet: str, value: str) -> Places:
+    return columns.facets.having(facet, facet_value(facet, value))[columns.lines]
 
 
-def _in_words(listed: Subquery, word: str, column: str = "") -> ColumnElement[bool]:
-    """Whether the tags or the card have a word, or only one of these columns."""
-    phrase = expression(word)
-    if phrase is None:
-        return literal(1) == literal(0)
-    asked = f"{column} : {phrase}" if column else phrase
-    matches = literal_column("search_words").op("MATCH")(asked)
-    return listed.c.id.in_(select(search_words.c.rowid).where(matches))
+def _all_of(places: Places, conditions: Iterable[Places]) -> Places:
+    for condition in conditions:
+        places = places & condition
+    return places
 
 
-def _order(listed: Subquery, order: SearchOrder, words: Sequence[str]) -> list[ColumnElement[Any]]:
-    newest = [listed.c.updated_at.desc(), listed.c.full_name_key, listed.c.type]
+def _keys(columns: RepoColumns, order: SearchOrder, words: Sequence[_Word], found: Places) -> list[Numbers]:
+    """By what the found ones are ordered, the largest first."""
     if order == "relevance" and words:
-        named = and_(*(_in_name(listed, word) for word in words))
-        tagged = and_(*(or_(_in_name(listed, word), _in_words(listed, word, "tags")) for word in words))
-        return [case((named, 0), (tagged, 1), else_=2), listed.c.downloads.desc(), *newest]
+        named = _all_of(found, (word.in_name for word in words))
+        tagged = named
+        if not np.array_equal(named, found):
+            tagged = _all_of(found, (word.in_name_or_tags() for word in words))
+        return [named.astype(np.int64) + tagged, columns.downloads, columns.updated]
     if order == "downloads":
-        return [listed.c.downloads.desc(), *newest]
-    if order == "created":
-        return [listed.c.created_at.desc(), listed.c.full_name_key, listed.c.type]
-    return newest
+        return [columns.downloads, columns.updated]
+    return [columns.created if order == "created" else columns.updated]
 
 
-def _has(listed: Subquery, facet: str, value: str) -> ColumnElement[bool]:
-    """Whether a repo has a value of a facet."""
-    if facet == _BASE:
-        bases = measured_base_names()
-        return listed.c.id.in_(select(bases.c.repo_id).where(bases.c.base == value))
-    has = search_entry.c.facets.contains(facet_mark(facet, value), autoescape=True)
-    return listed.c.id.in_(select(search_entry.c.repo_id).where(has))
-
-
-def _matching(
-    uow: UnitOfWork, listed: Subquery, condition: ColumnElement[bool]
-) -> tuple[int, Select[tuple[int]]]:
-    """How many repos meet a condition, and which.
-
-    Their ids are kept as one JSON text: so the full-text table is asked once, not by everything that counts.
-    """
-    ids = select(func.count().label("total"), func.json_group_array(listed.c.id).label("ids"))
-    row = uow.execute(ids.select_from(listed).where(condition)).one()
-    each = func.json_each(row.ids).table_valued("value")
-    return int(row.total), select(each.c.value)
-
-
-def _counted(uow: UnitOfWork, ids: Select[tuple[int]], facets: Iterable[str]) -> dict[str, list[FacetCount]]:
-    """The most frequent values of some facets among these repos."""
-    counts: dict[str, Counter[str]] = {facet: Counter() for facet in facets}
-    entry = search_entry.c
-    lines = select(func.group_concat(entry.facets, "").label("all")).where(entry.repo_id.in_(ids))
-    for facet, value, count in count_facets(uow.execute(lines).one().all or ""):
+def _counted(columns: RepoColumns, found: Places, facets: Iterable[str]) -> dict[str, list[FacetCount]]:
+    """The most frequent values of some facets among the found ones."""
+    counts: dict[str, list[FacetCount]] = {facet: [] for facet in facets}
+    for facet, value, count in columns.facets.count(columns.lines[found]):
         if facet in counts:
-            counts[facet][value] = count
-    if _BASE in counts:
-        bases = measured_base_names().c
-        total = func.count().label("total")
-        by_base = select(bases.base, total).where(bases.repo_id.in_(ids)).group_by(bases.base)
-        counts[_BASE].update({row.base: row.total for row in uow.all(by_base)})
-    return {facet: _most(counter) for facet, counter in counts.items()}
+            counts[facet].append(FacetCount(value, count))
+    return {facet: _most(known) for facet, known in counts.items()}
 
 
-def _most(counter: Counter[str]) -> list[FacetCount]:
-    ordered = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-    return [FacetCount(value, count) for value, count in ordered[:_MAX_VALUES]]
+def _most(counts: Sequence[FacetCount]) -> list[FacetCount]:
+    return sorted(counts, key=lambda one: (-one.count, one.value))[:_MAX_VALUES]

@@ -1,13 +1,24 @@
 """Tables of the search: facets in one line a repo, words in a full-text table of SQLite (FTS5)."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, column, table
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, column, table
 
 from allmende.storage import metadata
 
-__all__ = ["count_facets", "facet_line", "facet_mark", "search_entry", "search_words"]
+__all__ = [
+    "BASE",
+    "facet_line",
+    "facet_mark",
+    "facet_value",
+    "pairs_of",
+    "search_change",
+    "search_entry",
+    "search_words",
+]
+
+BASE = "base"
+"""The facet that is not kept: the registry has the measured bases. Full names, as long as they may be."""
 
 _MARK = "\n"
 _MAX_VALUE_CHARS = 96
@@ -22,6 +33,17 @@ search_entry = Table(
     comment="one row a repo: so many repos are counted by their facets in one pass",
 )
 
+search_change = Table(
+    "search_change",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("repo_id", Integer, nullable=False, comment="also of a repo that was deleted"),
+    Index("ix_search_change_repo_id", "repo_id", unique=True),
+    comment="the last change of each repo; numbers only grow",
+    sqlite_autoincrement=True,
+)
+"""Written by the database's own triggers, which its migration makes."""
+
 search_words = table("search_words", column("rowid"), column("tags"), column("card"))
 """Not among the metadata: it is a virtual table, which only its migration makes. `rowid` is the repo's id."""
 
@@ -35,20 +57,17 @@ def facet_line(facets: Mapping[str, Iterable[str]]) -> str:
 
 
 def facet_mark(facet: str, value: str) -> str:
-    """What a line holds where a repo has a value; of very long values only the beginning counts."""
-    return f"{_MARK}{facet}={' '.join(value[:_MAX_VALUE_CHARS].split())}{_MARK}"
+    """What a line holds where a repo has a value."""
+    return f"{_MARK}{facet}={facet_value(facet, value)}{_MARK}"
 
 
-def count_facets(lines: str) -> list[tuple[str, str, int]]:
-    """Each facet, value and in how many lines it is, of lines that follow one right after another."""
-    counts: dict[str, int] = {}
-    # Many repos have the same line, and whole lines are counted quickly.
-    for line, count in Counter(lines.split(_MARK + _MARK)).items():
-        for pair in line.strip(_MARK).split(_MARK):
-            counts[pair] = counts.get(pair, 0) + count
-    return [(*_parted(pair), count) for pair, count in counts.items() if pair]
+def facet_value(facet: str, value: str) -> str:
+    """A value as lines hold it: of very long ones only the beginning counts."""
+    return value if facet == BASE else " ".join(value[:_MAX_VALUE_CHARS].split())
 
 
-def _parted(pair: str) -> tuple[str, str]:
-    facet, _, value = pair.partition("=")
-    return facet, value
+def pairs_of(line: str) -> Iterator[tuple[str, str]]:
+    """Each facet and value of a line."""
+    for pair in dict.fromkeys(filter(None, line.split(_MARK))):
+        facet, _, value = pair.partition("=")
+        yield facet, value

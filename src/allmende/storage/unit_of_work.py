@@ -33,6 +33,11 @@ class UnitOfWork:
         """Whether an event was written."""
 
     @property
+    def writes(self) -> bool:
+        """Whether it may change something: what it sees then may never be committed."""
+        return bool(self.connection.get_execution_options().get("allmende_write", False))
+
+    @property
     def now(self) -> datetime:
         """The time of this transaction: the same however often it is asked."""
         if self._now is None:

@@ -97,7 +97,7 @@ def repo_lists(repo_type: RepoType) -> Callable[[Visit], Response]:
     def repo_list(visit: Visit) -> Response:
         query = _query(visit, repo_type)
         with visit.read() as uow:
-            found = find_repos(uow, visit.actor, query)
+            found = find_repos(uow, visit.services.loaded, visit.actor, query)
             lines = _lines(uow, found.repos)
         return visit.render(
             "list.html",

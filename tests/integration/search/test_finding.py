@@ -41,7 +41,7 @@ class Hub:
 
     def find(self, text: str = "", viewer: Actor = ANONYMOUS, **more: object) -> Found:
         with self.services.database.read() as uow:
-            return find_repos(uow, viewer, SearchQuery(text, **more))  # type: ignore[arg-type]
+            return find_repos(uow, self.services.loaded, viewer, SearchQuery(text, **more))  # type: ignore[arg-type]
 
     def names(self, text: str = "", viewer: Actor = ANONYMOUS, **more: object) -> list[str]:
         return [repo.full_name for repo in self.find(text, viewer, **more).repos]
