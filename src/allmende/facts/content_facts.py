@@ -7,7 +7,7 @@ the key through a repo that holds the bytes and that the reader may read.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, select, tuple_
+from sqlalchemy import Row, bindparam, delete, select, tuple_
 
 from allmende.facts.fact import ContentKey, Fact
 from allmende.facts.tables import content_fact
@@ -23,6 +23,9 @@ __all__ = [
     "forget_content_facts",
     "put_content_facts",
 ]
+
+_FACTS = select(content_fact).where(content_fact.c.content_key.in_(bindparam("content_keys", expanding=True)))
+_SOME_FACTS = _FACTS.where(content_fact.c.name.in_(bindparam("names", expanding=True)))
 
 
 def put_content_facts(
@@ -61,11 +64,9 @@ def content_facts(
 ) -> dict[ContentKey, dict[str, Fact]]:
     """What is known of these contents, by fact name (with `names`, these alone); unknown ones are absent."""
     found: dict[ContentKey, dict[str, Fact]] = {}
-    query = select(content_fact)
-    if names is not None:
-        query = query.where(content_fact.c.name.in_(sorted(set(names))))
+    query, asked = (_FACTS, {}) if names is None else (_SOME_FACTS, {"names": sorted(set(names))})
     for batch in batches(sorted(set(keys))):
-        for row in uow.all(query.where(content_fact.c.content_key.in_(batch))):
+        for row in uow.execute(query, {"content_keys": batch, **asked}):
             found.setdefault(_key(row.content_key), {})[row.name] = fact_from_row(row)
     return found
 

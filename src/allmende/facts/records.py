@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from allmende.facts.record_tables import record, record_mention
 from allmende.ids import GitOid, RepoId
@@ -49,6 +49,12 @@ class RecordVersion:
 
 
 _COLUMNS = [column for column in record.c if column.name != "envelope"]
+_VERSIONS = select(*_COLUMNS, record.c.envelope.is_not(None).label("kept"))
+_LATEST = (
+    _VERSIONS.where(record.c.repo_id == bindparam("repo_id"), record.c.commit_oid == bindparam("commit_oid"))
+    .order_by(record.c.version.desc())
+    .limit(1)
+)
 
 
 def add_record(
@@ -92,8 +98,7 @@ def add_record(
 
 def latest_record(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> RecordVersion | None:
     """The newest version of a revision's record; None before there is one."""
-    query = _of_revision(repo_id, commit_oid).order_by(record.c.version.desc()).limit(1)
-    row = uow.one_or_none(query)
+    row = uow.execute(_LATEST, {"repo_id": repo_id, "commit_oid": commit_oid}).one_or_none()
     return None if row is None else _version(row)
 
 
@@ -163,8 +168,7 @@ def forget_records(uow: UnitOfWork, repo_id: RepoId, commits: Iterable[GitOid] |
 
 
 def _of_revision(repo_id: RepoId, commit_oid: GitOid) -> Any:
-    kept = record.c.envelope.is_not(None).label("kept")
-    return select(*_COLUMNS, kept).where(record.c.repo_id == repo_id, record.c.commit_oid == commit_oid)
+    return _VERSIONS.where(record.c.repo_id == repo_id, record.c.commit_oid == commit_oid)
 
 
 def _version(row: Row[Any]) -> RecordVersion:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import bindparam, delete, select, tuple_
 
 from allmende.facts.content_facts import fact_from_row, fact_row
 from allmende.facts.fact import Fact
@@ -24,6 +24,11 @@ __all__ = [
     "revision_facts",
     "revisions_facts",
 ]
+
+_FACTS = select(revision_fact).where(
+    tuple_(revision_fact.c.repo_id, revision_fact.c.commit_oid).in_(bindparam("revisions", expanding=True))
+)
+_SOME_FACTS = _FACTS.where(revision_fact.c.name.in_(bindparam("names", expanding=True)))
 
 EXAMINED = "examined"
 """The fact that ends an examination; it is written with all the others, in one transaction."""
@@ -96,12 +101,9 @@ def revisions_facts(
     """The facts of several revisions (with `names`, these alone), in few queries: for lists of repos."""
     wanted = sorted(set(revisions))
     found: dict[tuple[RepoId, GitOid], dict[str, Fact]] = {revision: {} for revision in wanted}
-    query = select(revision_fact)
-    if names is not None:
-        query = query.where(revision_fact.c.name.in_(sorted(set(names))))
-    place = tuple_(revision_fact.c.repo_id, revision_fact.c.commit_oid)
+    query, asked = (_FACTS, {}) if names is None else (_SOME_FACTS, {"names": sorted(set(names))})
     for batch in batches(wanted, 200):
-        for row in uow.all(query.where(place.in_(batch))):
+        for row in uow.execute(query, {"revisions": batch, **asked}):
             found[RepoId(row.repo_id), GitOid(row.commit_oid)][row.name] = fact_from_row(row)
     return {revision: RevisionFacts(facts) for revision, facts in found.items()}
 

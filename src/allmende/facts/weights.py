@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, or_, select, update
 
 from allmende.facts.fact import ContentKey
 from allmende.facts.lineage_tables import declared_base, revision_weights, weights, weights_content
@@ -40,6 +40,11 @@ __all__ = [
     "weights_sharing_contents",
     "weights_with_content",
 ]
+
+_OF_REVISION = select(revision_weights).where(
+    revision_weights.c.repo_id == bindparam("repo_id"),
+    revision_weights.c.commit_oid == bindparam("commit_oid"),
+)
 
 _MAX_DECLARED = 100
 _MAX_NAME_CHARS = 200
@@ -183,10 +188,8 @@ def weights_of(uow: UnitOfWork, ids: Iterable[WeightsId]) -> dict[WeightsId, Wei
 
 def weights_of_revision(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid) -> HeldWeights | None:
     """What a revision holds; None while it is unexamined, and where there are no weights."""
-    query = select(revision_weights).where(
-        revision_weights.c.repo_id == repo_id, revision_weights.c.commit_oid == commit_oid
-    )
-    found = _with_declared(uow, uow.all(query))
+    rows = uow.execute(_OF_REVISION, {"repo_id": repo_id, "commit_oid": commit_oid}).all()
+    found = _with_declared(uow, rows)
     return found[0] if found else None
 
 

@@ -1,7 +1,7 @@
 """Reading lineage for a viewer: one revision with its edges, claims, children and siblings."""
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from allmende.errors import BadRequest
 from allmende.facts import FoundEdge, HeldWeights, Measured, Trace, weights_of, weights_of_revision
@@ -22,17 +22,25 @@ _MAX_SIBLINGS = 200
 
 
 def lineage_of(
-    uow: UnitOfWork, viewer: Actor, repo: Repo, commit_oid: GitOid, *, with_kin: bool = True
+    uow: UnitOfWork,
+    viewer: Actor,
+    repo: Repo,
+    commit_oid: GitOid,
+    *,
+    with_kin: bool = True,
+    card: Mapping[str, Any] | None = None,
 ) -> LineageView:
     """All that the viewer may know about where a revision comes from. The viewer may read the repo.
 
-    Without kin, neither children nor siblings are looked for.
+    Without kin, neither children nor siblings are looked for. `card` is what the card declares, where the
+    caller has read it.
     """
     held = weights_of_revision(uow, repo.id, commit_oid)
     sight = Sight(uow, viewer)
     if held is None:
-        card = declared_bases(card_data(uow, repo.id, commit_oid), None) if repo.type == "model" else []
-        claims = judge_claims(sight, Claims(repo, None, tuple(card), (), None))
+        said = card_data(uow, repo.id, commit_oid) if card is None and repo.type == "model" else card
+        bases = declared_bases(said, None) if repo.type == "model" else []
+        claims = judge_claims(sight, Claims(repo, None, tuple(bases), (), None))
         return LineageView(repo.full_name, commit_oid, examined=False, declared=claims)
     measured = weights_of(uow, [held.weights_id])[held.weights_id].measured
     trace = sight.trace(held.weights_id, repo)

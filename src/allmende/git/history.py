@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 
 from allmende.git.store import ObjectNotFound
 from allmende.git.tables import commit_meta, commit_parent, repo_object
@@ -15,6 +15,11 @@ from allmende.ids import GitOid, RepoId
 from allmende.storage import UnitOfWork, batches
 
 __all__ = ["CommitInfo", "ancestors", "commits_by_prefix", "history", "read_commit", "read_commits", "recent"]
+
+# Made once: what every page asks costs more to put together than to answer.
+_OIDS: BindParameter[str] = bindparam("oids", expanding=True)
+_PARENTS = select(commit_parent).where(commit_parent.c.oid.in_(_OIDS)).order_by(commit_parent.c.position)
+_COMMITS = select(commit_meta).where(commit_meta.c.oid.in_(_OIDS))
 
 _CACHED_COMMITS = 5000
 _CACHED_CHARS = 2000
@@ -53,10 +58,9 @@ def read_commits(uow: UnitOfWork, oids: Iterable[GitOid]) -> dict[GitOid, Commit
     parents: dict[str, list[GitOid]] = {}
     found: dict[GitOid, CommitInfo] = {}
     for batch in batches(wanted):
-        query = select(commit_parent).where(commit_parent.c.oid.in_(batch)).order_by(commit_parent.c.position)
-        for row in uow.all(query):
+        for row in uow.execute(_PARENTS, {"oids": batch}):
             parents.setdefault(row.oid, []).append(GitOid(row.parent_oid))
-        for row in uow.all(select(commit_meta).where(commit_meta.c.oid.in_(batch))):
+        for row in uow.execute(_COMMITS, {"oids": batch}):
             found[GitOid(row.oid)] = CommitInfo(
                 GitOid(row.oid),
                 GitOid(row.tree_oid),

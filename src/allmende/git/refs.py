@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from dulwich.refs import check_ref_format
-from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy import Row, bindparam, delete, or_, select, update
 
 from allmende.errors import BadRequest, Conflict
 from allmende.git.tables import ref
@@ -16,6 +16,13 @@ from allmende.storage import UnitOfWork, batches
 __all__ = ["Ref", "RefMoved", "check_ref_name", "heads", "list_refs", "move_ref", "read_ref"]
 
 _MAX_REF_CHARS = 255
+
+# Made once: what every page asks costs more to put together than to answer.
+_BY_NAME = select(ref).where(ref.c.repo_id == bindparam("repo_id"), ref.c.name == bindparam("name"))
+_ALL = select(ref).where(ref.c.repo_id == bindparam("repo_id")).order_by(ref.c.name)
+_HEADS = select(ref.c.repo_id, ref.c.commit_oid).where(
+    ref.c.name == bindparam("name"), ref.c.repo_id.in_(bindparam("repo_ids", expanding=True))
+)
 
 
 class RefMoved(Conflict):
@@ -42,7 +49,7 @@ def check_ref_name(name: str) -> None:
 
 def read_ref(uow: UnitOfWork, repo_id: RepoId, name: str) -> Ref | None:
     """The ref, or None."""
-    row = uow.one_or_none(select(ref).where(ref.c.repo_id == repo_id, ref.c.name == name))
+    row = uow.execute(_BY_NAME, {"repo_id": repo_id, "name": name}).one_or_none()
     return None if row is None else _ref(row)
 
 
@@ -50,15 +57,14 @@ def heads(uow: UnitOfWork, repo_ids: Iterable[RepoId], name: str) -> dict[RepoId
     """The commits to which one ref name leads in several repos; repos without it are absent."""
     found: dict[RepoId, GitOid] = {}
     for batch in batches(sorted(set(repo_ids))):
-        query = select(ref.c.repo_id, ref.c.commit_oid).where(ref.c.name == name, ref.c.repo_id.in_(batch))
-        found.update({RepoId(row.repo_id): GitOid(row.commit_oid) for row in uow.all(query)})
+        rows = uow.execute(_HEADS, {"name": name, "repo_ids": batch})
+        found.update({RepoId(row.repo_id): GitOid(row.commit_oid) for row in rows})
     return found
 
 
-def list_refs(uow: UnitOfWork, repo_id: RepoId, prefix: str = "refs/") -> list[Ref]:
-    """The refs whose name begins with `prefix`, by name."""
-    query = select(ref).where(ref.c.repo_id == repo_id, ref.c.name.startswith(prefix, autoescape=True))
-    return [_ref(row) for row in uow.all(query.order_by(ref.c.name))]
+def list_refs(uow: UnitOfWork, repo_id: RepoId) -> list[Ref]:
+    """All refs of a repo, by name."""
+    return [_ref(row) for row in uow.execute(_ALL, {"repo_id": repo_id})]
 
 
 def move_ref(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dulwich.objects import Commit
-from sqlalchemy import delete, literal, select
+from sqlalchemy import bindparam, delete, literal, select
 
 from allmende.errors import NotFound
 from allmende.formats import Pointer, find_pointer
@@ -36,6 +36,20 @@ __all__ = [
 ]
 
 _POINTER_LIMIT = 1024
+_TREES = (
+    select(tree_entry)
+    .where(tree_entry.c.tree_oid.in_(bindparam("oids", expanding=True)))
+    .order_by(tree_entry.c.name)
+)
+_BLOB = (
+    select(git_object.c.data)
+    .join(repo_object, repo_object.c.oid == git_object.c.oid)
+    .where(
+        repo_object.c.repo_id == bindparam("repo_id"),
+        git_object.c.oid == bindparam("oid"),
+        git_object.c.kind == "blob",
+    )
+)
 """Pointers are smaller than this by their specification; larger blobs are not looked at."""
 
 
@@ -67,11 +81,7 @@ def write_objects(uow: UnitOfWork, repo_id: RepoId, objects: Iterable[GitObject]
 
 def read_blob(uow: UnitOfWork, repo_id: RepoId, oid: GitOid) -> bytes:
     """The bytes of a blob that the repo owns; raises ObjectNotFound."""
-    row = uow.one_or_none(
-        select(git_object.c.data)
-        .join(repo_object, repo_object.c.oid == git_object.c.oid)
-        .where(repo_object.c.repo_id == repo_id, git_object.c.oid == oid, git_object.c.kind == "blob")
-    )
+    row = uow.execute(_BLOB, {"repo_id": repo_id, "oid": oid}).one_or_none()
     if row is None:
         raise ObjectNotFound("The repo has no such object.")
     return bytes(row.data)
@@ -84,8 +94,7 @@ def read_trees(uow: UnitOfWork, oids: Iterable[GitOid]) -> dict[GitOid, list[Tre
     """
     found: dict[GitOid, list[TreeEntry]] = {oid: [] for oid in oids}
     for batch in batches(sorted(found)):
-        query = select(tree_entry).where(tree_entry.c.tree_oid.in_(batch)).order_by(tree_entry.c.name)
-        for row in uow.all(query):
+        for row in uow.execute(_TREES, {"oids": batch}):
             found[GitOid(row.tree_oid)].append(TreeEntry(row.name, row.mode, GitOid(row.child_oid)))
     return found
 

@@ -6,9 +6,9 @@ these functions reached the tree id through a commit of a repo that the caller m
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from allmende.errors import TooLarge
 from allmende.formats import Pointer
@@ -20,9 +20,22 @@ from allmende.storage import UnitOfWork, batches
 
 __all__ = ["FileEntry", "find_entry", "list_tree"]
 
+_SIZES = (
+    select(
+        git_object.c.oid,
+        git_object.c.size_bytes,
+        lfs_pointer.c.sha256,
+        lfs_pointer.c.size_bytes.label("real_bytes"),
+    )
+    .outerjoin(lfs_pointer, lfs_pointer.c.oid == git_object.c.oid)
+    .where(git_object.c.oid.in_(bindparam("oids", expanding=True)))
+)
+
 _MAX_DEPTH = 128
 _MAX_ENTRIES = 1_000_000
 _CACHED_ENTRIES = 200_000
+_FEW_ENTRIES = 1000
+"""In a listing of so many at most, looking through it is quicker than asking the database."""
 """Bound on the cache, in entries over all cached listings: about 60 MB."""
 
 
@@ -55,6 +68,10 @@ def find_entry(uow: UnitOfWork, tree_oid: GitOid, path: str) -> FileEntry | None
         if found is None or not found.is_directory:
             return None
         tree_oid = found.oid
+    listing = _cache.get((tree_oid, False))
+    if listing is not None and len(listing) <= _FEW_ENTRIES:
+        entry = next((entry for entry in listing if entry.path == name), None)
+        return None if entry is None else replace(entry, path=path)
     found = _child(uow, tree_oid, name)
     return None if found is None else _describe(uow, [(path, found)])[0]
 
@@ -101,14 +118,8 @@ def _walk(uow: UnitOfWork, root: GitOid) -> list[tuple[str, TreeEntry]]:
 def _describe(uow: UnitOfWork, paths: list[tuple[str, TreeEntry]]) -> list[FileEntry]:
     blobs = sorted({entry.oid for _path, entry in paths if not entry.is_directory})
     sizes: dict[str, tuple[int, Pointer | None]] = {}
-    query = select(
-        git_object.c.oid,
-        git_object.c.size_bytes,
-        lfs_pointer.c.sha256,
-        lfs_pointer.c.size_bytes.label("real_bytes"),
-    ).outerjoin(lfs_pointer, lfs_pointer.c.oid == git_object.c.oid)
     for batch in batches(blobs):
-        for row in uow.all(query.where(git_object.c.oid.in_(batch))):
+        for row in uow.execute(_SIZES, {"oids": batch}):
             pointer = None if row.sha256 is None else Pointer(Sha256(row.sha256), row.real_bytes)
             sizes[row.oid] = (row.size_bytes, pointer)
     entries = []

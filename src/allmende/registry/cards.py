@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Subquery, delete, func, select, update
+from sqlalchemy import Subquery, bindparam, delete, func, select, update
 
 from allmende.formats import (
     BASE_MODEL_RELATIONS,
@@ -49,6 +49,11 @@ MEASURED = "measured"
 """The source of tags about bases that the weights tell."""
 LINKED = "linked"
 """The source of those rows that are no tags but the repos that a space's card names."""
+_TAGS = (
+    select(repo_tag)
+    .where(repo_tag.c.repo_id.in_(bindparam("repo_ids", expanding=True)), repo_tag.c.source != LINKED)
+    .order_by(repo_tag.c.repo_id, repo_tag.c.source, repo_tag.c.tag)
+)
 _BASE = "base_model:"
 _TAG_PARTS = 3
 _MAX_TAG_CHARS = 200
@@ -177,12 +182,7 @@ def tags_by_repo(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> dict[RepoId, li
     found: dict[RepoId, list[str]] = {}
     declaring: set[RepoId] = set()
     for batch in batches(sorted(set(repo_ids))):
-        query = (
-            select(repo_tag)
-            .where(repo_tag.c.repo_id.in_(batch), repo_tag.c.source != LINKED)
-            .order_by(repo_tag.c.repo_id, repo_tag.c.source, repo_tag.c.tag)
-        )
-        for row in uow.all(query):
+        for row in uow.execute(_TAGS, {"repo_ids": batch}):
             tags = found.setdefault(RepoId(row.repo_id), [])
             if row.source == MEASURED and RepoId(row.repo_id) in declaring:
                 continue

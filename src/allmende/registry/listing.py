@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, false, func, or_, select
 
 from allmende.errors import BadRequest
 from allmende.git import heads
@@ -41,6 +41,11 @@ __all__ = [
 _MAX_TAGS_IN_USE = 20_000
 
 _KEY = repo.c.type + "/" + repo.c.full_name_key
+_BY_ID = (
+    select(repo, account.c.name.label("namespace"))
+    .join(account, account.c.id == repo.c.namespace_id)
+    .where(repo.c.id.in_(bindparam("ids", expanding=True)))
+)
 
 Order = Literal["created", "updated", "downloads"]
 
@@ -159,13 +164,8 @@ def heads_of(uow: UnitOfWork, repo_ids: Iterable[RepoId]) -> Mapping[RepoId, Git
 def repos_by_id(uow: UnitOfWork, ids: Iterable[RepoId]) -> dict[RepoId, Repo]:
     """These repos, as far as they exist. For work inside the hub: checks no right."""
     found: dict[RepoId, Repo] = {}
-    statement = select(repo, account.c.name.label("namespace")).join(
-        account, account.c.id == repo.c.namespace_id
-    )
     for batch in batches(sorted(set(ids))):
-        found |= {
-            RepoId(row.id): repo_from_row(row) for row in uow.all(statement.where(repo.c.id.in_(batch)))
-        }
+        found |= {RepoId(row.id): repo_from_row(row) for row in uow.execute(_BY_ID, {"ids": batch})}
     return found
 
 

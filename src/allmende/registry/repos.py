@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from allmende.errors import BadRequest
 from allmende.formats import DEFAULT_GITATTRIBUTES
@@ -68,6 +68,12 @@ __all__ = [
 MAIN = "refs/heads/main"
 
 Gate = Literal["", "auto", "manual"]
+
+_BY_NAME = (
+    select(repo, account.c.name.label("namespace"))
+    .join(account, account.c.id == repo.c.namespace_id)
+    .where(repo.c.type == bindparam("type"), repo.c.full_name_key == bindparam("key"))
+)
 
 _SALT_BYTES = 32
 _PUBLIC_ID_DIGITS = 24
@@ -374,9 +380,7 @@ def _select() -> Any:
 
 
 def _row_by_name(uow: UnitOfWork, repo_type: RepoType, full_name: str) -> Row[Any] | None:
-    return uow.one_or_none(
-        _select().where(repo.c.type == repo_type, repo.c.full_name_key == name_key(full_name))
-    )
+    return uow.execute(_BY_NAME, {"type": repo_type, "key": name_key(full_name)}).one_or_none()
 
 
 def _row_by_former_name(uow: UnitOfWork, repo_type: RepoType, full_name: str) -> Row[Any] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from allmende.errors import NotFound
 from allmende.ids import AccountId, RepoId
@@ -28,6 +28,10 @@ __all__ = [
     "recent_overrides",
     "revoke_override",
 ]
+
+_LIFTED = select(scan_override.c.content_key, scan_override.c.rules, scan_override.c.by_auditor).where(
+    scan_override.c.repo_id == bindparam("repo_id"), scan_override.c.revoked_at.is_(None)
+)
 
 _MAX_LISTED = 1000
 
@@ -154,10 +158,8 @@ def recent_overrides(uow: UnitOfWork, limit: int, *, below: int | None = None) -
 
 def lifted_rules(uow: UnitOfWork, repo_id: RepoId) -> Mapping[str, Lifted]:
     """The rules that are lifted in a repo, by the name of the bytes."""
-    columns = (scan_override.c.content_key, scan_override.c.rules, scan_override.c.by_auditor)
-    query = select(*columns).where(scan_override.c.repo_id == repo_id, scan_override.c.revoked_at.is_(None))
     found: dict[str, Lifted] = {}
-    for row in uow.all(query):
+    for row in uow.execute(_LIFTED, {"repo_id": repo_id}):
         known = found.get(row.content_key, Lifted())
         rules = frozenset(row.rules)
         found[row.content_key] = (

@@ -1,7 +1,7 @@
 """What a search asks of every repo, as columns: one place a repo, in the order of their ids."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,11 @@ __all__ = ["Numbers", "Places", "RepoColumns", "RepoRow"]
 
 Places = NDArray[np.bool_]
 """One truth for each repo."""
+
+_COLUMNS = 9
+"""How many of the fields are columns that rows fill, in the order of `RepoRow`."""
+
+_FEW = 16
 
 _TYPES: tuple[RepoType, ...] = ("dataset", "model", "space")
 """In the order of their names, as lists have them where all else is equal."""
@@ -41,6 +46,9 @@ class RepoColumns:
     downloads: Numbers = field(default_factory=_numbers)
     lines: Numbers = field(default_factory=_numbers)
     facets: FacetLines = field(default_factory=FacetLines)
+    text: str = ""
+    """All names, each after a new line; `starts` says where each one's line begins."""
+    starts: Numbers = field(default_factory=_numbers)
 
     def changed(self, gone: Sequence[int], rows: Sequence[RepoRow]) -> "RepoColumns":
         """These without some ids, and with `rows`, whose ids are among those or new."""
@@ -48,12 +56,15 @@ class RepoColumns:
         new = [(*row[:-1], facets.places[row[-1]]) for row in rows]
         kept = ~np.isin(self.ids, np.array(gone, np.int64))
         columns: dict[str, Any] = {}
-        for place, column in enumerate(fields(self)[:-1]):
+        for place, column in enumerate(fields(self)[:_COLUMNS]):
             old = getattr(self, column.name)
             told = [_TYPES.index(row[1]) if column.name == "types" else row[place] for row in new]
             columns[column.name] = np.concatenate([old[kept], np.array(told, old.dtype)])
         order = np.argsort(columns["ids"], kind="stable")
-        return replace(self, facets=facets, **{name: column[order] for name, column in columns.items()})
+        columns = {name: column[order] for name, column in columns.items()}
+        names = [f"\n{name}" for name in columns["names"].tolist()]
+        starts = np.cumsum([0, *map(len, names)])[:-1]
+        return RepoColumns(**columns, facets=facets, text="".join(names), starts=starts)
 
     def visible(self, actor: Actor) -> Places:
         """Which the actor may see: the rule of `registry.visible_repos`."""
@@ -82,14 +93,22 @@ class RepoColumns:
 
     def with_word(self, word: str) -> Places:
         """Which have a word, in lower case, anywhere in their names."""
-        return np.array([word in name for name in self.names.tolist()], np.bool_)
+        return self._with_text(word)
 
     def of_author(self, author: str) -> Places:
         """Which lie in a namespace."""
-        start = f"{author.lower()}/"
-        return np.fromiter(
-            (name.startswith(start) for name in self.names.tolist()), np.bool_, len(self.names)
-        )
+        return self._with_text(f"\n{author.lower()}/")
+
+    def _with_text(self, wanted: str) -> Places:
+        # A search through one text is several times as fast as one through each name, unless most have it.
+        if _FEW * self.text.count(wanted) > len(self.names):
+            return np.array([wanted in f"\n{name}" for name in self.names.tolist()], np.bool_)
+        hits: list[int] = []
+        while (at := self.text.find(wanted, hits[-1] + 1 if hits else 0)) >= 0:
+            hits.append(at)
+        found = np.zeros(len(self.names), np.bool_)
+        found[np.searchsorted(self.starts, np.array(hits, np.int64), "right") - 1] = True
+        return found
 
     def ordered(self, places: Numbers, keys: Sequence[Numbers], start: int, stop: int) -> list[int]:
         """The ids from `start` to `stop` of these places by their keys, largest first, then by name and type.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import bindparam, func, literal_column, select
 
 from allmende.ids import RepoId, RepoType
 from allmende.registry import Actor, Repo, measured_base_names, repos_by_id, tagged_with, visible_repos
@@ -38,6 +38,10 @@ FACETS = ("task", "library", "open", "licence_class", "licence", "language", "ba
 
 MAX_PAGES = 100
 _MAX_VALUES = 12
+_IDS_WITH_WORDS = select(func.json_group_array(search_words.c.rowid)).where(
+    literal_column("search_words").op("MATCH")(bindparam("asked"))
+)
+"""One JSON text: a row each would cost three times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +131,8 @@ class _Word:
         phrase = expression(self._word)
         if phrase is None:
             return self._columns.with_ids([])
-        matches = literal_column("search_words").op("MATCH")(f"{column}{phrase}")
-        ids = select(func.json_group_array(search_words.c.rowid)).where(matches)
-        return self._columns.with_ids(json.loads(self._uow.execute(ids).scalar_one()))
+        ids = self._uow.execute(_IDS_WITH_WORDS, {"asked": f"{column}{phrase}"}).scalar_one()
+        return self._columns.with_ids(json.loads(ids))
 
 
 def _matching(uow: UnitOfWork, columns: RepoColumns, viewer: Actor, query: SearchQuery) -> Places:

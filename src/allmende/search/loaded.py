@@ -16,6 +16,7 @@ from allmende.storage import UnitOfWork
 
 __all__ = ["LoadedRepos"]
 
+_LAST_CHANGE = select(func.coalesce(func.max(search_change.c.number), 0))
 _EVERY_LINE = 2
 """Lines of facets that no repo has any more are dropped when there are so many times more than repos."""
 _FEW_LINES = 10_000
@@ -50,8 +51,7 @@ class LoadedRepos:
 
 
 def _last_change(uow: UnitOfWork) -> int:
-    last = uow.execute(select(func.max(search_change.c.number))).scalar_one_or_none()
-    return 0 if last is None else int(last)
+    return int(uow.execute(_LAST_CHANGE).scalar_one())
 
 
 def _changed_since(number: int) -> Select[tuple[int]]:

@@ -108,6 +108,8 @@ def hub_figures(uow: UnitOfWork) -> StorageFigures:
 def packed_objects(uow: UnitOfWork, scope: int, hashes: Iterable[Sha256]) -> list[PackedObject]:
     """The objects of which the recipes of these contents in a scope consist, each once."""
     wanted = sorted(set(hashes))
+    if not wanted:
+        return []
     uses: dict[int, int] = {}
     rows: dict[int, tuple[int, int, bool, int]] = {}
     others = recipe_object.alias()

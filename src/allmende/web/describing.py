@@ -47,7 +47,8 @@ def describe(visit: Visit, uow: UnitOfWork, view: View) -> Described:
     card, body, problem = _split(None if held_back else read_card(uow, repo.id, oid))
     origin = None
     if repo.type == "model":
-        origin = origin_of(view, lineage_of(uow, visit.actor, repo, oid), visit.t)
+        said = None if held_back else card
+        origin = origin_of(view, lineage_of(uow, visit.actor, repo, oid, card=said), visit.t)
     known = Known(
         repo,
         revision_facts(uow, repo.id, oid),
