@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from bench.budget import measure_budget
 from bench.delta import measure_delta
 from bench.findings import Finding, Skipped, report, table
 from bench.footprint import measure_first_upload, measure_memory
@@ -36,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[Place, int], list[Finding]]] = {
     "model_info": measure_model_info,
     "tree": measure_tree,
     "pages": measure_pages,
+    "budget": measure_budget,
     "commit": measure_commit,
     "download": measure_download,
     "upload": measure_upload,

@@ -21,6 +21,7 @@ from tests.integration.web.filled import commit, new_repo, png_file
 from tests.integration.web.test_lineage_pages import publish
 from tests.integration.web.test_markdown import HOSTILE
 from tests.system.browsing import Visitor, chromium_at, hub_with
+from tests.system.page_costs import cost_of
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +51,7 @@ OWN_PAGES = (
 )  # fmt: skip
 """What somebody sees who is signed in, may change the repo and administers the hub."""
 PASSWORD = "herons eat at dusk"
+MAX_PAGE_BYTES = 150_000
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
@@ -126,6 +128,17 @@ def sign_in(page: Page, hub: RunningHub) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").first.click()
     assert page.url == f"{hub.url}/"
+
+
+@pytest.mark.timeout(600)
+def test_a_first_visit_takes_few_bytes_and_all_of_them_from_the_hub(
+    hub: RunningHub, browser: Browser
+) -> None:
+    """`make bench ARGS="--only budget"` has the times too, which are no business of a test."""
+    costs = [cost_of(browser, hub.url, path) for path in PAGES]
+    assert [(cost.path, cost.foreign) for cost in costs if cost.foreign] == []
+    assert [(cost.path, cost.transfer_bytes) for cost in costs if cost.transfer_bytes > MAX_PAGE_BYTES] == []
+    assert min(cost.transfer_bytes for cost in costs) > 10_000, "the style sheet was not fetched"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

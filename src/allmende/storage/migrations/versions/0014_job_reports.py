@@ -5,8 +5,8 @@ from alembic import op
 
 from allmende.storage.schema import Document, Moment
 
-revision = "0015"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 
 def upgrade() -> None:
