@@ -57,6 +57,9 @@ class WritingLock:
         """Release it once."""
         self._depth -= 1
         if self._depth == 0:
+            # A child that another thread has just forked has the descriptor too, until it runs its program:
+            # closing alone would leave the lock with it.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
         self._within.release()
 

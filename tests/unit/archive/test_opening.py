@@ -107,6 +107,19 @@ class TestLock:
         with other.held(0):
             pass
 
+    def test_a_child_that_was_forked_meanwhile_does_not_keep_it(self, tmp_path: Path) -> None:
+        lock, other = WritingLock(tmp_path), WritingLock(tmp_path)
+        end = multiprocessing.Event()
+        child = multiprocessing.get_context("fork").Process(target=end.wait, args=(60,))
+        with lock.held(0):
+            child.start()
+        try:
+            with other.held(0):
+                pass
+        finally:
+            end.set()
+            child.join()
+
     def test_it_ends_with_its_process(self, tmp_path: Path) -> None:
         context = multiprocessing.get_context("fork")
         holder = context.Process(target=_hold_and_die, args=(tmp_path,))
