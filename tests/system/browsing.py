@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 
 from playwright.sync_api import (
@@ -21,7 +22,7 @@ from tests.databases import new_schema
 from tests.hubs import RunningHub
 from tests.integration.web.filled import fill
 
-__all__ = ["PATIENCE_MS", "Visitor", "chromium_at", "hub_with", "visiting"]
+__all__ = ["PATIENCE_MS", "Visitor", "chromium_at", "hindrances", "hub_with", "visiting"]
 
 _FLAGS = [
     "--no-sandbox",
@@ -33,6 +34,8 @@ _FLAGS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 120_000
+_AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+_WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 _SENTINEL = """
 window.__ran = [];
@@ -132,3 +135,17 @@ def visiting(
         assert visitor.foreign == []
     finally:
         context.close()
+
+
+def hindrances(page: Page) -> dict[str, list[str]]:
+    """What axe-core finds on a page that is serious by WCAG 2.2 AA: rules, and markup that breaks them.
+
+    The page's context has to be one with `bypass_csp`: the checker is put into the page.
+    """
+    page.evaluate(_AXE)
+    result = page.evaluate("options => axe.run(document, options)", _WCAG)
+    return {
+        violation["id"]: [node["html"][:200] for node in violation["nodes"][:3]]
+        for violation in result["violations"]
+        if violation["impact"] in ("serious", "critical")
+    }

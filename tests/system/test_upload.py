@@ -19,8 +19,7 @@ from playwright.sync_api import (
 )
 
 from tests.hubs import RunningHub
-from tests.system.browsing import PATIENCE_MS, Visitor, chromium_at
-from tests.system.test_browser import AXE, WCAG
+from tests.system.browsing import PATIENCE_MS, Visitor, chromium_at, hindrances
 
 pytestmark = pytest.mark.browser
 
@@ -288,12 +287,9 @@ def test_the_pages_are_for_everybody_and_fit(hub: RunningHub, browser: Browser) 
         if path == "upload/main":
             page.locator("[name=files]").set_input_files(files)
             expect(page.locator(".chosen tbody")).to_contain_text("neu")
-        page.evaluate(AXE)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            result = page.evaluate("options => axe.run(document, options)", WCAG)
-            serious = [each for each in result["violations"] if each["impact"] in ("serious", "critical")]
-            assert serious == [], (path, scheme)
+            assert hindrances(page) == {}, (path, scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     context.close()
 
