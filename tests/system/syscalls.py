@@ -11,7 +11,7 @@ from pathlib import Path
 
 TRACED = (
     "openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "link",
-    "mkdir", "close", "sendto", "writev", "sendmsg",
+    "unlink", "mkdir", "close", "sendto", "writev", "sendmsg",
 )  # fmt: skip
 SHOWN_BYTES = 5000
 """More than a page of the database, so that a row is seen in the page that holds it."""
@@ -164,13 +164,18 @@ def _check_answer(calls: list[Call], place: Place, row: Call, client_port: int) 
 
 
 def _check_log_name(calls: list[Call], place: Place, answered: int) -> None:
-    """If the log was made in this trace, its name must be durable too."""
-    opened = [call for call in calls if call.name == "openat" and call.names == [str(place.log)]]
-    opened = [
-        call for call in opened if call.worked and "O_CREAT" in call.arguments and call.began < answered
-    ]
-    if opened:
-        _require_sync(calls, str(place.log.parent), opened[-1].ended, answered)
+    """If the log was made in this trace, its name must be durable too.
+
+    Every connection opens the log as if to make it; the one that may have is the first since it was last
+    removed, as the last connection to close does. One that only joins in needs no sync of the name.
+    """
+    log = str(place.log)
+    about = [call for call in calls if call.names[:1] == [log] and call.worked and call.began < answered]
+    removed = max((call.ended for call in about if call.name == "unlink"), default=-1)
+    for call in about:
+        if call.name == "openat" and "O_CREAT" in call.arguments and call.began > removed:
+            _require_sync(calls, str(place.log.parent), call.ended, answered)
+            return
 
 
 def _one(calls: list[Call], wanted: Callable[[Call], bool], what: str) -> Call:

@@ -78,6 +78,24 @@ def test_the_checker_accepts_a_sound_trace():
     check_commit(read_trace(COMMIT.values()), PLACE, OID, PORT)
 
 
+def test_a_connection_that_joins_in_owes_no_sync_of_the_log_s_name():
+    joined = list(UPLOAD.values())
+    joined.insert(list(UPLOAD).index("answer"), UPLOAD["open_log"].replace("10 ", "12 ", 1))
+    check_upload(read_trace(joined), PLACE, SHA, 5000, PORT)
+
+
+def test_a_log_made_anew_owes_another_sync_of_its_name():
+    """The first connection's sync is of a name that is gone."""
+    made_anew = list(UPLOAD.values())
+    removed = '10 unlink("/d/allmende.db-wal") = 0'
+    place = list(UPLOAD).index("write_1")
+    made_anew[place:place] = [removed, UPLOAD["open_log"]]
+    with pytest.raises(OutOfOrder):
+        check_upload(read_trace(made_anew), PLACE, SHA, 5000, PORT)
+    made_anew.insert(place + 2, UPLOAD["sync_log_name"])
+    check_upload(read_trace(made_anew), PLACE, SHA, 5000, PORT)
+
+
 @pytest.mark.parametrize(("name", "behind", "fault"), SWAPPED, ids=[fault for *_, fault in SWAPPED])
 def test_the_checker_objects_to_each_swapped_pair_of_an_upload(name, behind, fault):
     with pytest.raises(OutOfOrder):
