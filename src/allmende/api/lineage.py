@@ -27,7 +27,7 @@ from allmende.http import reading_unit
 from allmende.registry import Actor, Repo, Revision, readable_repo, resolve_revision
 from allmende.storage import UnitOfWork
 
-__all__ = ["add_lineage_routes"]
+__all__ = ["Grades", "Relations", "add_lineage_routes"]
 
 _MAX_NAME_CHARS = 200
 _MAX_PAGE = 500

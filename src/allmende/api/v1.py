@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from allmende import __version__
+from allmende.api.alike import add_alike_routes
 from allmende.api.applications import add_application_routes
 from allmende.api.documents import add_document_routes
 from allmende.api.evidence import add_evidence_routes
@@ -124,6 +125,7 @@ def make_api() -> FastAPI:
     )
     add_scan_routes(app)
     add_lineage_routes(app)
+    add_alike_routes(app)
     add_log_routes(app)
     add_object_routes(app)
     add_signature_routes(app)

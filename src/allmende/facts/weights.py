@@ -30,6 +30,7 @@ __all__ = [
     "holders_declaring",
     "holders_in",
     "holders_of",
+    "keys_of",
     "put_measured",
     "release_weights",
     "search_keys",
@@ -265,6 +266,19 @@ def search_keys(
         .limit(limit)
     )
     return [SearchKey(int(row.number), bytes(row.search_key), row.measured_at) for row in uow.all(query)]
+
+
+def keys_of(uow: UnitOfWork, ids: Iterable[WeightsId], tool_version: str) -> dict[WeightsId, bytes]:
+    """The keys of these weights that this version measured; those of others cannot be compared with them."""
+    found: dict[WeightsId, bytes] = {}
+    for batch in batches(sorted(set(ids))):
+        query = select(weights.c.id, weights.c.search_key).where(
+            weights.c.id.in_(batch),
+            weights.c.tool_version == tool_version,
+            weights.c.search_key.is_not(None),
+        )
+        found |= {WeightsId(row.id): row.search_key for row in uow.all(query)}
+    return found
 
 
 def weights_by_number(uow: UnitOfWork, numbers: Iterable[int]) -> dict[int, WeightsId]:

@@ -1,6 +1,7 @@
 """Use cases that join several rooms: bootstrap, examine, maintenance."""
 
 from allmende.flows.administering import KINDS_OF_ACTS, note_administration
+from allmende.flows.alike import models_like
 from allmende.flows.application_assessing import (
     DescriptionImpossible,
     assess_text,
@@ -58,6 +59,7 @@ from allmende.flows.lineage_upkeep import (
     start_relineage,
 )
 from allmende.flows.lineage_view import (
+    AlikeView,
     Ancestry,
     DeclaredBase,
     DescendantsPage,
@@ -182,6 +184,7 @@ __all__ = [
     "SCAN",
     "SIGNATURE",
     "UNEXAMINED",
+    "AlikeView",
     "Ancestry",
     "Ask",
     "BytesDamaged",
@@ -308,6 +311,7 @@ __all__ = [
     "mark_damaged",
     "may_make_organisations",
     "may_manage_members",
+    "models_like",
     "move_operations",
     "name_peer",
     "newest_shown",

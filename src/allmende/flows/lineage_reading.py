@@ -1,10 +1,11 @@
 """Reading lineage for a viewer: one revision with its edges, claims, children and siblings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from allmende.errors import BadRequest
 from allmende.facts import FoundEdge, HeldWeights, Measured, Trace, weights_of, weights_of_revision
+from allmende.flows.alike import nearest_kin
 from allmende.flows.declared_bases import Claims, judge_claims
 from allmende.flows.lineage_sight import Seen, Sight
 from allmende.flows.lineage_view import DescendantsPage, EdgeView, KinView, LineageView, ParentView
@@ -15,6 +16,9 @@ from allmende.storage import UnitOfWork
 from allmende.weights import Grade, Relation
 
 __all__ = ["descendants", "lineage_of", "siblings"]
+
+_Found = tuple[Seen, FoundEdge]
+"""A relative, and the edge that makes it one."""
 
 _FIRST_PAGE = 50
 _MAX_PAGE = 500
@@ -28,12 +32,13 @@ def lineage_of(
     commit_oid: GitOid,
     *,
     with_kin: bool = True,
+    alike: int = 0,
     card: Mapping[str, Any] | None = None,
 ) -> LineageView:
     """All that the viewer may know about where a revision comes from. The viewer may read the repo.
 
-    Without kin, neither children nor siblings are looked for. `card` is what the card declares, where the
-    caller has read it.
+    Without kin, neither children nor siblings are looked for; with it, so many of the nearest are listed as
+    `alike`. `card` is what the card declares, where the caller has read it.
     """
     held = weights_of_revision(uow, repo.id, commit_oid)
     sight = Sight(uow, viewer)
@@ -45,14 +50,17 @@ def lineage_of(
     measured = weights_of(uow, [held.weights_id])[held.weights_id].measured
     trace = sight.trace(held.weights_id, repo)
     edges = _edges(sight, held, repo)
+    children = _children(sight, held, repo) if with_kin else []
+    beside = _siblings(sight, held, repo, edges) if with_kin else []
     return LineageView(
         repo.full_name,
         commit_oid,
         examined=_is_examined(measured, trace),
         edges=tuple(_edge_view(sight, edge, trace) for edge in edges),
         declared=judge_claims(sight, Claims(repo, held, held.declared, tuple(edges), trace)),
-        descendants=_page(sight, held, repo, None, _FIRST_PAGE) if with_kin else DescendantsPage(),
-        siblings=_siblings(sight, held, repo, edges) if with_kin else (),
+        descendants=_page(held, children, None, _FIRST_PAGE),
+        siblings=tuple(_kin_view(*found) for found in beside),
+        alike=nearest_kin(sight, held, repo, edges, children, beside, alike) if alike else (),
         problems=_problems(measured, trace, held),
         compared=_compared(sight, trace),
         among=max(0, count_repos(uow, viewer, "model") - 1),
@@ -73,7 +81,8 @@ def descendants(
     held = weights_of_revision(uow, repo.id, commit_oid)
     if held is None:
         return DescendantsPage()
-    return _page(Sight(uow, viewer), held, repo, cursor, min(limit, _MAX_PAGE))
+    children = _children(Sight(uow, viewer), held, repo)
+    return _page(held, children, cursor, min(limit, _MAX_PAGE))
 
 
 def siblings(uow: UnitOfWork, viewer: Actor, repo: Repo, commit_oid: GitOid) -> tuple[KinView, ...]:
@@ -82,7 +91,7 @@ def siblings(uow: UnitOfWork, viewer: Actor, repo: Repo, commit_oid: GitOid) -> 
     if held is None:
         return ()
     sight = Sight(uow, viewer)
-    return _siblings(sight, held, repo, _edges(sight, held, repo))
+    return tuple(_kin_view(*found) for found in _siblings(sight, held, repo, _edges(sight, held, repo)))
 
 
 def _is_examined(measured: Measured | None, trace: Trace | None) -> bool:
@@ -135,16 +144,21 @@ def _kin_view(found: Seen, edge: FoundEdge, of: WeightsId | None = None) -> KinV
     return KinView(found.repo.full_name, found.held.commit_oid, relation, grade, edge.rank, weight)
 
 
-def _page(sight: Sight, held: HeldWeights, repo: Repo, cursor: str | None, limit: int) -> DescendantsPage:
-    listed = [_kin_view(found, edge) for found, edge in sight.later_copies(held, repo)]
+def _children(sight: Sight, held: HeldWeights, repo: Repo) -> list[_Found]:
+    """Later copies, then what was made from it, first seen first, each with the edge that leads here."""
+    listed = sight.later_copies(held, repo)
     for child, edge in sight.children([held.weights_id]):
         first = sight.first(child)
         if first is not None:
-            listed.append(_kin_view(first, edge, held.weights_id))
+            listed.append((first, edge))
+    return listed
+
+
+def _page(held: HeldWeights, children: Sequence[_Found], cursor: str | None, limit: int) -> DescendantsPage:
     start = _start(cursor)
-    page = listed[start : start + limit]
+    page = [_kin_view(found, edge, held.weights_id) for found, edge in children[start : start + limit]]
     end = start + len(page)
-    return DescendantsPage(tuple(page), len(listed), str(end) if end < len(listed) else None)
+    return DescendantsPage(tuple(page), len(children), str(end) if end < len(children) else None)
 
 
 def _start(cursor: str | None) -> int:
@@ -155,19 +169,19 @@ def _start(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _siblings(sight: Sight, held: HeldWeights, repo: Repo, edges: Iterable[FoundEdge]) -> tuple[KinView, ...]:
-    listed = list(edges)
-    found: dict[str, KinView] = {}
-    parents = [parent.id for edge in listed[:1] for parent in edge.parents if parent.id != held.weights_id]
+def _siblings(sight: Sight, held: HeldWeights, repo: Repo, edges: Sequence[FoundEdge]) -> list[_Found]:
+    """Other children of the same parents, and relatives whose common start is not here, by their repos."""
+    found: dict[str, _Found] = {}
+    parents = [parent.id for edge in edges[:1] for parent in edge.parents if parent.id != held.weights_id]
     for child, edge in sight.children(parents, 2 * _MAX_SIBLINGS) if parents else ():
         first = sight.first(child)
         if first is not None and child != held.weights_id and first.repo.id != repo.id:
-            found.setdefault(first.repo.full_name, _kin_view(first, edge))
-    for edge in listed:
+            found.setdefault(first.repo.full_name, (first, edge))
+    for edge in edges:
         if edge.relation != "sibling":
             continue
         for one in sight.named(edge):
             first = sight.first(one)
             if first is not None and first.repo.id != repo.id:
-                found.setdefault(first.repo.full_name, _kin_view(first, edge))
-    return tuple(found.values())[:_MAX_SIBLINGS]
+                found.setdefault(first.repo.full_name, (first, edge))
+    return list(found.values())[:_MAX_SIBLINGS]

@@ -13,6 +13,7 @@ from allmende.ids import GitOid
 from allmende.weights import Grade, Relation
 
 __all__ = [
+    "AlikeView",
     "Ancestry",
     "DeclaredBase",
     "DeclaredStatus",
@@ -22,6 +23,7 @@ __all__ = [
     "LineageView",
     "ParentView",
     "PathStep",
+    "Standing",
     "TreeLink",
     "TreeNode",
 ]
@@ -97,6 +99,36 @@ class KinView:
     weight: float | None = None
 
 
+Standing = Literal[
+    "copy", "parent", "child", "sibling", "merged_with", "grandparent", "grandchild", "task"
+]  # fmt: skip
+"""Why a model is like another. copy: the same files. sibling: of the same parent, or of a start that is not
+here. merged_with: both are in one merge. task: nothing was measured; it is of the same task and library."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeView:
+    """A model like another, and why it is.
+
+    `relation` and `rank` are what was done on the last step to it: of a parent by this model, of a child by
+    that; `weight` is the share of the one in the other, where it is one of several. `agreement` is the share
+    of the bits of both search keys that agree (chance: 0.5); None where one has no key. `through` is the
+    model between the two that are two steps apart. Of `task` nothing but `parameters` is told, since no
+    revision was looked into.
+    """
+
+    repo: str
+    revision: GitOid | None
+    why: Standing
+    relation: Relation | None = None
+    grade: Grade | None = None
+    rank: int | None = None
+    weight: float | None = None
+    agreement: float | None = None
+    through: str | None = None
+    parameters: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class DescendantsPage:
     """Direct children, those first seen first; `count` is of all, `next` the cursor of the next page."""
@@ -122,6 +154,7 @@ class LineageView:
     declared: tuple[DeclaredBase, ...] = ()
     descendants: DescendantsPage = DescendantsPage()
     siblings: tuple[KinView, ...] = ()
+    alike: tuple[AlikeView, ...] = ()
     problems: tuple[str, ...] = ()
     compared: int = 0
     among: int = 0

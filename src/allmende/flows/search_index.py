@@ -24,6 +24,8 @@ _LICENCE = "license:"
 _SIZES = ((10**8, "s"), (10**9, "m"), (10**10, "l"), (10**11, "xl"))
 """Classes of models by parameters: below a hundred million, a billion, ten, a hundred billion."""
 _LARGEST = "xxl"
+_MOST = 2**62
+"""Headers may claim more; that is no number to order by, nor one that a column holds."""
 
 
 def index_for_search(uow: UnitOfWork, repo_id: RepoId) -> None:
@@ -37,6 +39,7 @@ def index_for_search(uow: UnitOfWork, repo_id: RepoId) -> None:
     card = None if head is None else card_at(uow, repo_id, head)
     declared: Mapping[str, Any] = (card.data if card is not None else None) or {}
     status = _of(facts, SCAN, "status")
+    parameters = _parameters(facts)
     licences = [tag.removeprefix(_LICENCE) for tag in tags if tag.startswith(_LICENCE)]
     facets: dict[str, Sequence[str]] = {
         "task": _some(repo.pipeline_tag),
@@ -46,9 +49,10 @@ def index_for_search(uow: UnitOfWork, repo_id: RepoId) -> None:
         "open": _open(licences),
         "language": _texts(declared.get("language")),
         "status": _some(status if isinstance(status, str) else None),
-        "size": _some(_size(facts)),
+        "size": _some(_size(parameters)),
     }
-    put_entry(uow, repo_id, SearchEntry(tags, "" if card is None else card.body, facets))
+    text = "" if card is None else card.body
+    put_entry(uow, repo_id, SearchEntry(tags, text, facets, parameters))
 
 
 def index_missing(services: Services, context: JobContext) -> None:
@@ -79,12 +83,15 @@ def _open(licences: Iterable[str]) -> list[str]:
     return []
 
 
-def _size(facts: Mapping[str, Any]) -> str | None:
+def _parameters(facts: Mapping[str, Any]) -> int | None:
     totals = (_of(facts, name, "total") for name in ("safetensors", "gguf"))
-    total = next((one for one in totals if isinstance(one, int) and one > 0), None)
-    if total is None:
+    return next((one for one in totals if isinstance(one, int) and 0 < one <= _MOST), None)
+
+
+def _size(parameters: int | None) -> str | None:
+    if parameters is None:
         return None
-    return next((word for most, word in _SIZES if total < most), _LARGEST)
+    return next((word for most, word in _SIZES if parameters < most), _LARGEST)
 
 
 def _of(facts: Mapping[str, Any], name: str, key: str) -> JsonValue:

@@ -12,6 +12,7 @@ from allmende.search.finding import (
 )
 from allmende.search.index import SearchEntry, forget_repo, put_entry, repos_without_entry, tidy
 from allmende.search.loaded import LoadedRepos
+from allmende.search.similar import similar_repos
 
 __all__ = [
     "FACETS",
@@ -27,5 +28,6 @@ __all__ = [
     "forget_repo",
     "put_entry",
     "repos_without_entry",
+    "similar_repos",
     "tidy",
 ]

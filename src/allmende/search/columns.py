@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from allmende.ids import AccountId, RepoType
 from allmende.registry import Actor, private_namespaces
 from allmende.search.facet_lines import FacetLines, Numbers
+from allmende.search.tables import facet_value
 
 __all__ = ["Numbers", "Places", "RepoColumns", "RepoRow"]
 
 Places = NDArray[np.bool_]
 """One truth for each repo."""
 
-_COLUMNS = 9
+_COLUMNS = 10
 """How many of the fields are columns that rows fill, in the order of `RepoRow`."""
 
 _FEW = 16
@@ -24,8 +25,9 @@ _FEW = 16
 _TYPES: tuple[RepoType, ...] = ("dataset", "model", "space")
 """In the order of their names, as lists have them where all else is equal."""
 
-RepoRow = tuple[int, RepoType, AccountId, str, bool, int, int, int, str]
-"""Id, type, namespace, name in lower case, private, created, updated (microseconds), downloads, facets."""
+RepoRow = tuple[int, RepoType, AccountId, str, bool, int, int, int, int, str]
+"""Id, type, namespace, name in lower case, private, created, updated (microseconds), downloads, parameters (0
+where nothing is known of them), facets."""
 
 
 def _numbers() -> Numbers:
@@ -44,6 +46,7 @@ class RepoColumns:
     created: Numbers = field(default_factory=_numbers)
     updated: Numbers = field(default_factory=_numbers)
     downloads: Numbers = field(default_factory=_numbers)
+    parameters: Numbers = field(default_factory=_numbers)
     lines: Numbers = field(default_factory=_numbers)
     facets: FacetLines = field(default_factory=FacetLines)
     text: str = ""
@@ -90,6 +93,10 @@ class RepoColumns:
             places = np.minimum(np.searchsorted(self.ids, asked), len(self.ids) - 1)
             found[places[self.ids[places] == asked]] = True
         return found
+
+    def having(self, facet: str, value: str) -> Places:
+        """Which have a value of a facet, in capitals or not."""
+        return self.facets.having(facet, facet_value(facet, value))[self.lines]
 
     def with_word(self, word: str) -> Places:
         """Which have a word, in lower case, anywhere in their names."""

@@ -16,7 +16,7 @@ from allmende.ids import RepoId, RepoType
 from allmende.registry import Actor, Repo, measured_base_names, repos_by_id, tagged_with, visible_repos
 from allmende.search.columns import Numbers, Places, RepoColumns
 from allmende.search.loaded import LoadedRepos
-from allmende.search.tables import facet_value, search_words
+from allmende.search.tables import search_words
 from allmende.search.words import expression, words_of
 from allmende.storage import UnitOfWork
 
@@ -86,7 +86,7 @@ def find_repos(uow: UnitOfWork, loaded: LoadedRepos, viewer: Actor, query: Searc
     matched = _matching(uow, columns, viewer, query)
     for word in words:
         matched &= word.anywhere
-    chosen = {facet: _having(columns, facet, value) for facet, value in query.facets.items()}
+    chosen = {facet: columns.having(facet, value) for facet, value in query.facets.items()}
     found = _all_of(matched, chosen.values())
     keys = _keys(columns, query.order, words, found)
     start = query.page * query.size
@@ -145,10 +145,6 @@ def _matching(uow: UnitOfWork, columns: RepoColumns, viewer: Actor, query: Searc
     if query.tag is not None:
         found &= columns.with_ids([row.id for row in uow.all(tagged_with(query.tag))])
     return found
-
-
-def _having(columns: RepoColumns, facet: str, value: str) -> Places:
-    return columns.facets.having(facet, facet_value(facet, value))[columns.lines]
 
 
 def _all_of(places: Places, conditions: Iterable[Places]) -> Places:

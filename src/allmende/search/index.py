@@ -15,8 +15,8 @@ __all__ = ["SearchEntry", "forget_repo", "put_entry", "repos_without_entry", "ti
 _MAX_CARD_CHARS = 20_000
 _MAX_TAGS_CHARS = 4_000
 _MADE_BY = "index"
-_VERSION = "2"
-"""Of what makes entries; those of before are made anew. 2: classes of licences."""
+_VERSION = "3"
+"""Of what makes entries; those of before are made anew. 2: classes of licences. 3: parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class SearchEntry:
     tags: Iterable[str]
     card: str
     facets: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    parameters: int | None = None
 
 
 def put_entry(uow: UnitOfWork, repo_id: RepoId, entry: SearchEntry) -> None:
@@ -37,7 +38,8 @@ def put_entry(uow: UnitOfWork, repo_id: RepoId, entry: SearchEntry) -> None:
         )
     )
     facets = facet_line({**entry.facets, _MADE_BY: [_VERSION]})
-    uow.execute(search_entry.insert().values(repo_id=repo_id, facets=facets))
+    row = {"repo_id": repo_id, "facets": facets, "parameters": entry.parameters}
+    uow.execute(search_entry.insert().values(row))
 
 
 def forget_repo(uow: UnitOfWork, repo_id: RepoId) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, column, table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, column, table
 
 from allmende.storage import metadata
 
@@ -30,6 +30,7 @@ search_entry = Table(
     Column(
         "facets", Text, nullable=False, comment="facet=value of all facets, a newline before and after each"
     ),
+    Column("parameters", BigInteger, comment="of a model, where its files tell them"),
     comment="one row a repo: so many repos are counted by their facets in one pass",
 )
 

@@ -39,8 +39,8 @@ class Described:
     """Who vouches for it."""
 
 
-def describe(visit: Visit, uow: UnitOfWork, view: View) -> Described:
-    """All of it, within one transaction."""
+def describe(visit: Visit, uow: UnitOfWork, view: View, *, alike: int = 0) -> Described:
+    """All of it, within one transaction; of a model with so many that are like it."""
     repo, oid = view.repo, view.revision.oid
     listing = folder_at(uow, view.revision, "", recursive=False)
     held_back = not _may_read_card(visit, uow, repo, listing)
@@ -48,7 +48,7 @@ def describe(visit: Visit, uow: UnitOfWork, view: View) -> Described:
     origin = None
     if repo.type == "model":
         said = None if held_back else card
-        origin = origin_of(view, lineage_of(uow, visit.actor, repo, oid, card=said), visit.t)
+        origin = origin_of(view, lineage_of(uow, visit.actor, repo, oid, alike=alike, card=said), visit.t)
     known = Known(
         repo,
         revision_facts(uow, repo.id, oid),

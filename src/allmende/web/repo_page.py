@@ -10,6 +10,7 @@ from allmende.registry import FileEntry, folder_at, tags_by_repo
 from allmende.storage import UnitOfWork
 from allmende.tables import table_kind
 from allmende.web.addresses import blob_path, compare_path, resolve_path
+from allmende.web.alike import alike_of
 from allmende.web.describing import describe
 from allmende.web.markdown import Place, TextTooLong, render_markdown
 from allmende.web.repo_views import View, repo_of, routes_of, view_of
@@ -20,6 +21,7 @@ from allmende.web.vouching import vouching_statements
 
 __all__ = ["repo_page", "routes"]
 
+_MAX_ALIKE = 8
 _MAX_TAGS = 24
 _MAX_TABLES = 12
 _TABLES_IN = "data"
@@ -35,7 +37,8 @@ def repo_page(visit: Visit) -> Response:
     """The head of `main`: statements, card, snippets."""
     with visit.read() as uow:
         view = view_of(uow, repo_of(visit, uow), _BRANCH)
-        found = describe(visit, uow, view)
+        found = describe(visit, uow, view, alike=_MAX_ALIKE)
+        alike = [] if found.origin is None else alike_of(visit, uow, view.repo, found.origin.view, _MAX_ALIKE)
         tags = tags_by_repo(uow, [view.repo.id]).get(view.repo.id, [])
         tables = _tables(uow, view) if view.repo.type == "dataset" else []
     repo, known = view.repo, found.known
@@ -56,6 +59,7 @@ def repo_page(visit: Visit) -> Response:
         has_files=found.has_files,
         tables=tables,
         origin=found.origin,
+        alike=alike,
         tags=tags[:_MAX_TAGS],
         compare=compare_path([repo.full_name]) if repo.type == "model" else None,
         snippets=snippets(base_url(visit.request), repo, library),

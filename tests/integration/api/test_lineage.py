@@ -137,6 +137,24 @@ def test_ancestors_descendants_and_siblings(family: Family) -> None:
     assert [kin["repo"] for kin in beside["siblings"]] == ["alice/small"]
 
 
+def test_models_alike_are_told_with_the_reason(family: Family) -> None:
+    told = family(f"{API}/models/bob/tuned/alike/main").json()
+    assert (told["schema"], told["by"]) == ("allmende.alike/1", "weights")
+    assert [(one["repo"], one["why"], one["through"]) for one in told["models"]] == [
+        ("alice/base", "parent", None),
+        ("alice/small", "sibling", "alice/base"),
+    ]
+    assert told["models"][0]["agreement"] > 0.9
+    own = family(f"{API}/models/bob/tuned/alike/main", "bob").json()["models"]
+    assert ("bob/secret", "child") in [(one["repo"], one["why"]) for one in own]
+    assert len(family(f"{API}/models/bob/tuned/alike/main?limit=1").json()["models"]) == 1
+    assert family(f"{API}/models/bob/tuned/alike/main", "alice").json() == told
+    assert family(f"{API}/models/alice/famous/alike/main").json()["by"] == "task"
+    for limit in ("0", "51", "x"):
+        assert family(f"{API}/models/bob/tuned/alike/main?limit={limit}").status_code == 400
+    assert family(f"{API}/models/bob/secret/alike/main", "alice").status_code == 404
+
+
 def test_descendants_come_in_pages(family: Family) -> None:
     first = family.lineage("alice/base", "/descendants?limit=1")
     second = family.lineage("alice/base", f"/descendants?limit=1&cursor={first['next']}")

@@ -178,6 +178,7 @@ def test_the_description_holds_every_address_and_its_errors(client: TestClient) 
         f"{model}/lineage/{{revision}}/descendants",
         f"{model}/lineage/{{revision}}/siblings",
         f"{model}/lineage/{{revision}}/storage",
+        f"{model}/alike/{{revision}}",
         "/search",
         "/assess",
         "/applications",

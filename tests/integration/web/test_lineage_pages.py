@@ -140,6 +140,19 @@ def test_a_merge_names_its_parents_by_weight(anybody: Person) -> None:
     assert {"parent: alice/tuned", "parent: bob/other", "ancestor: alice/base"} <= set(drawn)
 
 
+def test_a_page_lists_models_like_it_and_says_why(family: Services, anybody: Person) -> None:
+    text = words(anybody.open("/alice/tuned").text)
+    listed = text.split("Models like this one")[1].split("All of the family")[0]
+    assert "alice/base likely its parent · fine-tune · " in listed
+    assert "of sampled signs agree" in listed
+    assert "bob/mix" in listed
+    assert "bob/other likely same parent, alice/base · fine-tune · " in listed
+    assert "hidden-child" not in listed
+    assert "alice/hidden-child" in words(person(family, "alice").open("/alice/tuned").text)
+    # Nothing was measured and no task is named: nothing is alike.
+    assert "Models like this one" not in words(anybody.open("/alice/stranger").text)
+
+
 def test_no_kin_is_said_with_the_number_of_models_it_was_held_against(anybody: Person) -> None:
     text = words(anybody.open("/alice/stranger").text)
     assert catalogue("en")("lineage.says.unrelated") in text

@@ -15,7 +15,7 @@ TYPES: tuple[RepoType, ...] = ("dataset", "model", "space")
 
 def _rows(names: list[str], chance: list[int]) -> list[RepoRow]:
     return [
-        (number, TYPES[value % 3], AccountId(1), name, False, value % 2, value % 3, value % 4, "")
+        (number, TYPES[value % 3], AccountId(1), name, False, value % 2, value % 3, value % 4, 0, "")
         for number, (name, value) in enumerate(zip(names, chance, strict=True))
     ]
 
