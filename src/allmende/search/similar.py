@@ -20,8 +20,8 @@ def similar_repos(
 ) -> list[tuple[Repo, int | None]]:
     """Repos of the same type, task and library that the viewer may see, each with its parameters.
 
-    The nearest in the number of parameters first, by ratio, then those that are downloaded most. None where
-    the repo names no task: a library alone makes nobody alike.
+    The nearest in the number of parameters first, by ratio, then those that are downloaded most, then those
+    that changed last. None where the repo names no task: a library alone makes nobody alike.
     """
     if repo.pipeline_tag is None:
         return []
@@ -30,8 +30,8 @@ def similar_repos(
     for facet, value in (("task", repo.pipeline_tag), ("library", repo.library_name)):
         if value is not None:
             found &= columns.having(facet, value)
-    near = -_distances(columns, repo.id)
-    ids = columns.ordered(np.flatnonzero(found), [near, columns.downloads], 0, most)
+    keys = [-_distances(columns, repo.id), columns.downloads, columns.updated]
+    ids = columns.ordered(np.flatnonzero(found), keys, 0, most)
     repos = repos_by_id(uow, [RepoId(one) for one in ids])
     sizes = columns.parameters[columns.with_ids(ids)].tolist()
     known = dict(zip(sorted(ids), sizes, strict=True))
