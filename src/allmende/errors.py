@@ -6,6 +6,8 @@ names the very error; `hint` says what to do. Class names end in the thing that 
 `Error`, except for the root.
 """
 
+from collections.abc import Mapping
+
 __all__ = [
     "AllmendeError",
     "BadRequest",
@@ -28,15 +30,25 @@ __all__ = [
 class AllmendeError(Exception):
     """Something went wrong that a person should hear about.
 
-    `message` is one sentence; `hint`, where there is one, is what to do; `code` is a stable word.
+    `message` is one sentence; `hint`, where there is one, is what to do; `code` is a stable word. `places`
+    are what the sentence names, for pages that say the same under that code in the visitor's language; a
+    number of bytes ends in `_bytes` there.
     """
 
     code = "error"
 
-    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        code: str | None = None,
+        places: Mapping[str, str | int] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.places = places or {}
         if code is not None:
             self.code = code
 

@@ -55,6 +55,7 @@ class TooManyApplications(Conflict):
         super().__init__(
             f"The namespace {namespace} has {most} applications, and this hub keeps no more of one.",
             hint="Delete one that is not needed, or ask the operator to raise max_applications.",
+            places={"most": most},
         )
 
 
@@ -67,4 +68,5 @@ class TooManyVersions(Conflict):
         super().__init__(
             f"{application} was described {most} times, and this hub keeps no more versions of one.",
             hint="Register it under another name, or ask the operator to raise max_application_versions.",
+            places={"most": most},
         )

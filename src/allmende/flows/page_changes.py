@@ -56,7 +56,9 @@ def change_files(
             if found is not None:
                 kind = "folder" if found.is_directory else "file"
                 raise FilesPresent(
-                    f"There is a {kind} {path} already.", hint="Choose another name, or replace it expressly."
+                    f"There is a {kind} {path} already.",
+                    hint="Choose another name, or replace it expressly.",
+                    places={"path": path},
                 )
     return receive(uow, services.queue, actor, repo, prepared)
 
@@ -77,7 +79,9 @@ def move_operations(
         raise PathInvalid(f"{source!r} cannot be moved to {target!r}.", hint="Choose another name.")
     check_path(target)
     if find_entry(uow, tree, target) is not None:
-        raise FilesPresent(f"There is {target} already.", hint="Choose another name.")
+        raise FilesPresent(
+            f"There is {target} already.", hint="Choose another name.", places={"path": target}
+        )
     moved = [found]
     if found.is_directory:
         moved = [
@@ -95,6 +99,7 @@ def _check_bounds(services: Services, moved: Collection[FileEntry]) -> None:
         raise TooLarge(
             f"{len(moved)} files are more than one commit moves.",
             hint="Move them in several steps, or by git.",
+            code="too_many_moved",
         )
 
 

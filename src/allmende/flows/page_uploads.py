@@ -46,7 +46,12 @@ def is_present(
     Raises TooLarge, and BadRequest when a content that the actor has is of another size.
     """
     if size_bytes > services.settings.max_file_bytes:
-        raise TooLarge(f"This hub accepts files of at most {services.settings.max_file_bytes} bytes.")
+        most = services.settings.max_file_bytes
+        raise TooLarge(
+            f"This hub accepts files of at most {most} bytes.",
+            code="file_too_large",
+            places={"most_bytes": most},
+        )
     found = usable(uow, actor, repo, [sha256]).get(sha256)
     if found is not None and found.size_bytes != size_bytes:
         raise BadRequest(f"The content of this SHA-256 has {found.size_bytes} bytes.", code="size_mismatch")

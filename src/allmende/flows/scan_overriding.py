@@ -135,7 +135,9 @@ def lift_verdict(
     words = reason.strip()
     if not words or len(words) > _MAX_REASON_CHARS:
         raise BadRequest(
-            f"A reason is needed, of at most {_MAX_REASON_CHARS} characters.", code="reason_missing"
+            f"A reason is needed, of at most {_MAX_REASON_CHARS} characters.",
+            code="reason_missing",
+            places={"most": _MAX_REASON_CHARS},
         )
     rules = [found for found in subject.verdict.rules if rule in (None, found)]
     blocked = not subject.verdict.blocking.isdisjoint(rules)

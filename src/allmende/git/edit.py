@@ -53,7 +53,9 @@ class TreeEditor:
         below = self._look(folder, name)
         if below is not None and not below.is_empty:
             raise PathConflict(
-                f"{path!r} is a folder.", hint="Delete the folder in the same commit, before the file."
+                f"{path!r} is a folder.",
+                hint="Delete the folder in the same commit, before the file.",
+                places={"path": path},
             )
         folder.folders.pop(name, None)
         folder.entries[name] = TreeEntry(name, mode, oid)
@@ -99,7 +101,9 @@ class TreeEditor:
         if below is None:
             if name in folder.entries:
                 raise PathConflict(
-                    f"{path!r} is a file.", hint="Delete the file in the same commit, before the folder."
+                    f"{path!r} is a file.",
+                    hint="Delete the file in the same commit, before the folder.",
+                    places={"path": path},
                 )
             below = folder.folders[name] = _Folder([])
         return below

@@ -79,6 +79,7 @@ class RepoGated(Forbidden):
         super().__init__(
             f"Access to {repo_type} {full_name} is restricted and you are not in the authorized list.",
             hint="Ask its owner for access." if known else "Sign in, and ask its owner for access.",
+            places={"name": full_name},
         )
         self.known = known
 
@@ -109,7 +110,7 @@ class RevisionNotFound(NotFound):
     code = "RevisionNotFound"
 
     def __init__(self, revision: str) -> None:
-        super().__init__(f"Invalid rev id: {revision}")
+        super().__init__(f"Invalid rev id: {revision}", places={"revision": revision})
 
 
 class EntryNotFound(NotFound):

@@ -89,6 +89,7 @@ def check_new_password(name: str, text: str) -> None:
             f"A password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters.",
             hint="A few words that nobody else puts together are easy to keep in mind.",
             code="password_length",
+            places={"least": MIN_PASSWORD_CHARS, "most": MAX_PASSWORD_CHARS},
         )
     if name_key(name) in text.lower() and len(text) < MIN_PASSWORD_CHARS + len(name):
         raise BadRequest("The password is little more than the name.", code="password_weak")

@@ -105,6 +105,7 @@ def issue_token(
             f"{owner.name} has a token called {name!r}.",
             hint="Choose another name, or replace the present one.",
             code="token_exists",
+            places={"name": name},
         )
     uow.execute(delete(token).where(*named))
     uow.execute(

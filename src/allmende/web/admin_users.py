@@ -160,6 +160,7 @@ def _erase(visit: Visit, owner: Account, fields: Mapping[str, str]) -> Response:
             "The name that was typed is not the user's.",
             hint=f"Type {owner.name} to erase them.",
             code="name_not_repeated",
+            places={"name": owner.name},
         )
     require_password(visit, fields)
     erase_person(visit.services, owner)

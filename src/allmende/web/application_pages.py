@@ -171,6 +171,7 @@ def change(visit: Visit, fields: Mapping[str, str]) -> Response:
                         "The name that was typed is not the application's.",
                         hint=f"Type {found.full_name} to delete it.",
                         code="name_not_repeated",
+                        places={"name": found.full_name},
                     )
                 delete_application(uow, visit.actor, found)
                 return RedirectResponse("/applications", 303)

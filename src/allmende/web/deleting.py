@@ -104,7 +104,11 @@ def _choice(visit: Visit, uow: UnitOfWork, view: View, fields: Mapping[str, str]
             "Nothing is chosen.", hint="Go back and tick what shall be deleted.", code="nothing_chosen"
         )
     if len(names) > _MAX_CHOSEN:
-        raise BadRequest(f"At most {_MAX_CHOSEN} are deleted at a time.", code="too_many_chosen")
+        raise BadRequest(
+            f"At most {_MAX_CHOSEN} are deleted at a time.",
+            code="too_many_chosen",
+            places={"most": _MAX_CHOSEN},
+        )
     entries = []
     for name in sorted(names):
         path = f"{folder}/{name}" if folder else name

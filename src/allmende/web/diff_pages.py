@@ -79,7 +79,7 @@ def compare_revisions(visit: Visit) -> Response:
         found=compared(visit, found, in_columns=columns),
         in_columns=columns,
         page_number=page_number,
-        has_more=(page_number + 1) * ON_PAGE < len(changes),
+        last_page=max(0, (len(changes) - 1) // ON_PAGE),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Literal
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from allmende.errors import AllmendeError, BadRequest
 from allmende.facts import content_facts
 from allmende.flows import (
     Door,
@@ -39,7 +40,12 @@ from allmende.web.weight_headers import HEADER_SUFFIXES, WeightHeader, read_weig
 
 __all__ = ["blob", "routes", "tree"]
 
-_ON_PAGE = 1000
+_ON_PAGE = 100
+_MAX_WANTED_CHARS = 255
+"""As long as a name in a folder may be."""
+_COLUMNS_ON_PAGE = 40
+_MAX_CELLS = 800
+_LEAST_ROWS = 10
 _MAX_TEXT_BYTES = 512 * 1024
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg")
 
@@ -65,7 +71,12 @@ class Shown:
     lines: tuple[str, ...] = ()
     header: WeightHeader | None = None
     problem: str = ""
+    """What is wrong with the file, in English: as many things as there are ways to be no such file."""
+    refused: AllmendeError | None = None
+    """Why the hub does not show it, though nothing may be wrong with it."""
     table: Mapping[str, Any] | None = None
+    parts: int = 1
+    """On how many pages its tensors or columns are shown."""
 
 
 def routes() -> list[Route]:
@@ -78,8 +89,8 @@ def routes() -> list[Route]:
 
 
 def tree(visit: Visit) -> Response:
-    """What lies in a folder."""
-    path = _path(visit)
+    """What lies in a folder; with `name` only those entries whose names contain it."""
+    path, wanted = _path(visit), visit.parameter("name")[:_MAX_WANTED_CHARS]
     page_number = visit.page_number()
     with visit.read() as uow:
         view = view_of(uow, repo_of(visit, uow), str(visit.request.path_params["revision"]))
@@ -87,7 +98,8 @@ def tree(visit: Visit) -> Response:
             folder_at(uow, view.revision, path, recursive=False),
             key=lambda entry: (not entry.is_directory, entry.path),
         )
-        part = listing[page_number * _ON_PAGE : (page_number + 1) * _ON_PAGE]
+        found = [entry for entry in listing if _is_named(entry, wanted)] if wanted else listing
+        part = found[page_number * _ON_PAGE : (page_number + 1) * _ON_PAGE]
         report = scan_report(visit.services, uow, view.repo, view.revision, part)
         told = {found: report.verdicts.files[found].word for found in report.paths}
         lines = _lines(uow, part, path, told)
@@ -100,15 +112,19 @@ def tree(visit: Visit) -> Response:
         lines=lines,
         count=len(listing),
         size_bytes=sum(entry.size_bytes for entry in listing),
+        wanted=wanted,
+        most_chars=_MAX_WANTED_CHARS,
+        found=len(found),
         page_number=page_number,
-        last_page=max(0, (len(listing) - 1) // _ON_PAGE),
+        last_page=max(0, (len(found) - 1) // _ON_PAGE),
         may_write=_may_write(visit, view),
     )
 
 
 def blob(visit: Visit) -> Response:
-    """One file: its text, its picture, or its header; and where to download it."""
+    """One file: its text, its picture, its table or its header; and where to download it."""
     path = _path(visit)
+    page_number = visit.page_number()
     with visit.read() as uow:
         repo = repo_of(visit, uow)
         view = view_of(uow, repo, str(visit.request.path_params["revision"]))
@@ -134,7 +150,9 @@ def blob(visit: Visit) -> Response:
         xet_hash = None
         if content is not None and offers_xet(visit.services, repo):
             xet_hash = xet_hashes_of(uow, [content.sha256]).get(content.sha256)
-    shown = _show(visit, entry, wanted, content, inline)
+    shown = _show(visit, entry, wanted, content, inline, page_number)
+    if page_number >= shown.parts:
+        raise BadRequest("The file has no such page.", code="page_invalid")
     return visit.render(
         "blob.html",
         view=view,
@@ -144,11 +162,16 @@ def blob(visit: Visit) -> Response:
         line=line,
         xet_hash=xet_hash,
         shown=shown,
+        page_number=page_number,
         scan=scan,
         may_have_unsafe=may_have,
         may_edit=_is_text(shown, path) and entry.pointer is None,
         may_write=_may_write(visit, view),
     )
+
+
+def _is_named(entry: FileEntry, wanted: str) -> bool:
+    return wanted.casefold() in entry.path.rpartition("/")[2].casefold()
 
 
 def _is_text(shown: Shown, path: str) -> bool:
@@ -209,7 +232,9 @@ def _if_shown(uow: UnitOfWork, door: Door, verdict: FileVerdict | None, wanted: 
     return "stopped" if verdict.is_stopped else "held_back"
 
 
-def _show(visit: Visit, entry: FileEntry, wanted: Kind, content: Content | None, inline: bytes) -> Shown:
+def _show(
+    visit: Visit, entry: FileEntry, wanted: Kind, content: Content | None, inline: bytes, part: int
+) -> Shown:
     """Read what is shown of the file; no unit of work is open meanwhile."""
     if wanted not in ("text", "header", "table"):
         return Shown(wanted)
@@ -218,14 +243,15 @@ def _show(visit: Visit, entry: FileEntry, wanted: Kind, content: Content | None,
         if wanted == "text":
             return _text(reader.read(_MAX_TEXT_BYTES))
         if wanted == "table":
-            return _table(visit, entry, reader)
+            return _table(visit, entry, reader, part)
         try:
-            return Shown("header", header=read_weight_header(reader, entry.size_bytes, entry.path))
+            header = read_weight_header(reader, entry.size_bytes, entry.path, part)
+            return Shown("header", header=header, parts=header.parts)
         except Malformed as error:
             return Shown("header", problem=error.message)
 
 
-def _table(visit: Visit, entry: FileEntry, reader: BinaryIO) -> Shown:
+def _table(visit: Visit, entry: FileEntry, reader: BinaryIO, part: int) -> Shown:
     kind = table_kind(entry.path)
     if kind is None:
         raise ValueError("a file is shown as a table though it is none")
@@ -233,14 +259,24 @@ def _table(visit: Visit, entry: FileEntry, reader: BinaryIO) -> Shown:
     try:
         found = table_preview(visit.services, key, reader, entry.size_bytes, kind)
     except (TableNotRead, TableReaderAbsent) as problem:
-        return Shown("table", problem=" ".join(filter(None, (problem.message, problem.hint))))
+        return Shown("table", refused=problem)
     if "error" in found:
         reason = str(found["error"])
         if kind == "parquet" or entry.size_bytes > _MAX_TEXT_BYTES:
             return Shown("table", problem=reason)
         reader.seek(0)
         return replace(_text(reader.read(_MAX_TEXT_BYTES)), problem=reason)
-    return Shown("table", table=found)
+    return _part_of_table(found, part)
+
+
+def _part_of_table(found: Mapping[str, Any], part: int) -> Shown:
+    """So many of the columns and rows as somebody looks at, and a browser lays out at once."""
+    kept = slice(part * _COLUMNS_ON_PAGE, (part + 1) * _COLUMNS_ON_PAGE)
+    columns = found["columns"][kept]
+    rows = found["rows"][: max(_LEAST_ROWS, _MAX_CELLS // max(1, len(columns)))]
+    told = {**found, "columns": columns, "rows": [row[kept] for row in rows], "first": kept.start + 1}
+    parts = max(1, -(-len(found["columns"]) // _COLUMNS_ON_PAGE))
+    return Shown("table", table=told, parts=parts)
 
 
 def _text(data: bytes) -> Shown:

@@ -61,5 +61,5 @@ def commit(visit: Visit) -> Response:
         found=compared(visit, found, in_columns=columns),
         in_columns=columns,
         page_number=page_number,
-        has_more=(page_number + 1) * ON_PAGE < len(changes),
+        last_page=max(0, (len(changes) - 1) // ON_PAGE),
     )

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from string import Formatter
 
 from starlette.requests import Request
+
+from allmende.errors import AllmendeError
 
 __all__ = ["LANGUAGES", "LANGUAGE_COOKIE", "Catalogue", "catalogue", "chosen_language", "preferred_language"]
 
@@ -27,6 +30,7 @@ _PERCENT = {"en": "%", "de": "\N{NO-BREAK SPACE}%"}
 _LEAST_PERCENT = 0.01
 _SIZES = ("kB", "MB", "GB", "TB", "PB")
 _MAX_ACCEPT_CHARS = 500
+_MAX_PLACE_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,18 @@ class Catalogue:
     def word(self, key: str, otherwise: str) -> str:
         """The message, or the given text where the catalogue has none: for names that come from outside."""
         return self.messages.get(key, otherwise)
+
+    def problem(self, error: AllmendeError) -> str:
+        """What went wrong and what to do, as a page says it: the message `problem.` and the error's code.
+
+        Empty where there is none, or where it names what this error does not say: then the error's own
+        English has to do.
+        """
+        text = self.messages.get(f"problem.{error.code}", "")
+        wanted = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+        if not wanted <= error.places.keys():
+            return ""
+        return text.format(**{name: self._placed(name, error.places[name]) for name in wanted})
 
     def number(self, value: int) -> str:
         """A whole number with its thousands apart."""
@@ -96,6 +112,11 @@ class Catalogue:
         if abs(value) >= 100:
             return self.number(round(value))
         return f"{float(f'{value:.3g}'):g}".replace(".", _DECIMAL_POINT[self.language])
+
+    def _placed(self, name: str, value: str | int) -> str:
+        if isinstance(value, str):
+            return value if len(value) <= _MAX_PLACE_CHARS else f"{value[:_MAX_PLACE_CHARS]}…"
+        return self.size(value) if name.endswith("_bytes") else self.number(value)
 
     def _rounded(self, value: float) -> str:
         digits = 2 if value < 10 else 1 if value < 100 else 0

@@ -71,6 +71,7 @@ def change(visit: Visit, fields: Mapping[str, str]) -> Response:
                         "The name that was typed is not the repo's.",
                         hint=f"Type {repo.full_name} to delete it.",
                         code="name_not_repeated",
+                        places={"name": repo.full_name},
                     )
                 remove_repo(services, uow, visit.actor, repo)
                 target = f"/{LISTS[repo.type]}"

@@ -23,7 +23,7 @@ from allmende.storage import UnitOfWork
 from allmende.web.addresses import tree_path
 from allmende.web.branches import writable_files
 from allmende.web.repo_views import View, endpoints_of
-from allmende.web.visits import Visit, arrive, require_own_origin, script_call
+from allmende.web.visits import Visit, arrive, expect_script, require_own_origin, script_call
 
 __all__ = ["begin", "check", "commit", "routes"]
 
@@ -88,6 +88,7 @@ def begin(visit: Visit, asked: Mapping[str, object]) -> Response:
 
 async def commit(request: Request) -> Response:
     """The lines of the clients' commit call; the header must name the head that the page was opened at."""
+    expect_script(request)
     require_own_origin(request)
     settings = services_of(request).settings
     declared = request.headers.get("content-length", "")
@@ -95,6 +96,8 @@ async def commit(request: Request) -> Response:
         raise TooLarge(
             f"The commit has {declared} bytes; at most {settings.max_commit_bytes} are accepted.",
             hint="Upload fewer small files at a time.",
+            code="commit_too_large",
+            places={"most_bytes": settings.max_commit_bytes},
         )
     # Whoever may not write here must not fill our memory.
     visit = await run_sync(_arrive, request)
@@ -136,11 +139,15 @@ def _told(
         found = find_entry(uow, view.revision.commit.tree_oid, path)
         most = visit.services.settings.max_file_bytes
         if size_bytes > most:
-            raise TooLarge(f"{path} has {size_bytes} bytes; this hub accepts {most} at most.")
+            raise TooLarge(
+                f"{path} has {size_bytes} bytes; this hub accepts {most} at most.",
+                code="file_too_large",
+                places={"most_bytes": most},
+            )
         if found is not None and found.is_directory:
-            raise BadRequest(f"{path} is a folder in the repo.", code="path_conflict")
+            raise BadRequest(f"{path} is a folder in the repo.", code="path_conflict", places={"path": path})
     except AllmendeError as error:
-        return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        return {"error": {"code": error.code, "message": visit.t.problem(error) or error.message}}
     return {
         "large": rules.is_large(path, size_bytes, begins),
         "ignored": rules.ignores(path),

@@ -46,6 +46,11 @@ _MAX_MESSAGE_CHARS = 20_000
 _SAMPLE_BYTES = 512
 _COPY_BYTES = 1024 * 1024
 _WORDS = "upload.script."
+_OF_PARTS = (
+    "body_broken_off", "database_busy", "link_expired", "link_invalid", "part_mismatch", "part_missing",
+    "sender_stalled", "size_mismatch", "upload_busy", "upload_unknown",
+)  # fmt: skip
+"""What the links of parts may answer the script, which are the clients' own and speak English."""
 _Keep = Callable[[UnitOfWork, AccountId], None]
 
 
@@ -114,6 +119,7 @@ async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
         f"Without scripts at most {MAX_FORM_UPLOAD_BYTES // 2**20} MiB are sent at a time.",
         hint="Send fewer files, allow scripts on this page, or use hf upload.",
         code="form_too_large",
+        places={"most_bytes": MAX_FORM_UPLOAD_BYTES},
     )
     if received_bytes > MAX_FORM_UPLOAD_BYTES:
         raise refused
@@ -225,9 +231,9 @@ def _title(operations: Sequence[Operation]) -> str:
 def _page(
     visit: Visit, view: View, sent: Sent, *, problem: AllmendeError | None = None, status: int = 200
 ) -> Response:
-    words = {
-        key.removeprefix(_WORDS): text for key, text in visit.t.messages.items() if key.startswith(_WORDS)
-    }
+    messages = visit.t.messages
+    words = {f"code.{code}": messages[f"problem.{code}"] for code in _OF_PARTS}
+    words |= {key.removeprefix(_WORDS): text for key, text in messages.items() if key.startswith(_WORDS)}
     return visit.render(
         "upload.html",
         status,

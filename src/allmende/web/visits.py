@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from anyio.to_thread import run_sync
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from allmende.errors import AllmendeError, BadRequest, Forbidden
 from allmende.flows import Services
@@ -47,6 +47,7 @@ __all__ = [
     "arrive",
     "error_page",
     "expect_person",
+    "expect_script",
     "form",
     "page",
     "require_own_origin",
@@ -210,12 +211,14 @@ def form(
 def script_call(
     handler: Callable[[Visit, Mapping[str, object]], Response], max_bytes: int | None = None
 ) -> Endpoint:
-    """An endpoint for the scripts of the hub's own pages: a JSON object comes in, errors are JSON too.
+    """An endpoint for the scripts of the hub's own pages: a JSON object comes in, errors are JSON too, in
+    the visitor's language.
 
     It acts for the session, as a form does, and like one is taken from the hub's own pages alone.
     """
 
     async def endpoint(request: Request) -> Response:
+        expect_script(request)
         require_own_origin(request)
         limit = services_of(request).settings.max_json_bytes if max_bytes is None else max_bytes
         body = await read_body(request, limit)
@@ -242,6 +245,16 @@ def expect_person(request: Request) -> None:
     """Errors of this request are shown as pages, if the client reads pages."""
     if "text/html" in request.headers.get("accept", ""):
         request.state.error_page = error_page
+
+
+def expect_script(request: Request) -> None:
+    """Errors of this request go to a script of the hub's own pages, which shows their words."""
+    request.state.error_page = _error_told
+
+
+def _error_told(request: Request, status: int, error: AllmendeError) -> Response:
+    words = catalogue(preferred_language(request)).problem(error) or error.message
+    return JSONResponse({"error": error.message, "code": error.code, "message": words}, status)
 
 
 def arrive(request: Request) -> Visit:

@@ -26,7 +26,7 @@ HEADER_SUFFIXES = (".safetensors", ".gguf")
 
 MAX_SAFETENSORS_HEADER_BYTES = 4 * 1024 * 1024
 _GGUF_LIMITS = GgufLimits(header_bytes=32 * 1024 * 1024, tensors=20_000, strings=400_000, kept_elements=4)
-_MAX_TENSORS = 1000
+_ON_PAGE = 100
 _MAX_ENTRIES = 200
 _MAX_VALUE_CHARS = 300
 
@@ -43,7 +43,7 @@ class TensorLine:
 
 @dataclass(frozen=True, slots=True)
 class WeightHeader:
-    """A header as far as it is shown; the counts are those of the whole."""
+    """A header as far as a page shows it; the counts are those of the whole."""
 
     metadata: Mapping[str, str]
     metadata_count: int
@@ -52,15 +52,24 @@ class WeightHeader:
     parameters: Mapping[str, int]
     total: int
 
+    @property
+    def parts(self) -> int:
+        """On how many pages its tensors are shown."""
+        return max(1, -(-self.tensor_count // _ON_PAGE))
 
-def read_weight_header(reader: BinaryIO, size_bytes: int, path: str) -> WeightHeader:
-    """The header of a safetensors or GGUF file; raises Malformed, also for what is beyond a page."""
+
+def read_weight_header(reader: BinaryIO, size_bytes: int, path: str, part: int = 0) -> WeightHeader:
+    """The header of a safetensors or GGUF file, with so much of its tensors as fits on the page `part`.
+
+    Raises Malformed, also for what is beyond any page.
+    """
+    shown = slice(part * _ON_PAGE, (part + 1) * _ON_PAGE)
     if path.lower().endswith(".gguf"):
-        return _gguf(reader, size_bytes)
+        return _gguf(reader, size_bytes, shown)
     header = read_header(reader, size_bytes, MAX_SAFETENSORS_HEADER_BYTES)
     lines = tuple(
         TensorLine(tensor.name, tensor.dtype, _shape(tensor.shape), tensor.elements)
-        for tensor in header.tensors[:_MAX_TENSORS]
+        for tensor in header.tensors[shown]
     )
     return _header(header, lines)
 
@@ -81,11 +90,11 @@ def read_gguf_header(reader: BinaryIO, size_bytes: int) -> GgufHeader:
     return read_gguf(reader, size_bytes, _GGUF_LIMITS)
 
 
-def _gguf(reader: BinaryIO, size_bytes: int) -> WeightHeader:
+def _gguf(reader: BinaryIO, size_bytes: int, shown: slice) -> WeightHeader:
     header = read_gguf_header(reader, size_bytes)
     lines = tuple(
         TensorLine(tensor.name, tensor.type, _shape(tensor.dims), tensor.elements)
-        for tensor in header.tensors[:_MAX_TENSORS]
+        for tensor in header.tensors[shown]
     )
     return _header(header, lines)
 

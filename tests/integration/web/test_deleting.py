@@ -127,14 +127,14 @@ def test_only_who_may_write_to_a_branch_chooses(services: Services, stranger: Pe
     assert files(services, name) == sorted(NAMES)
 
 
-def test_a_page_of_a_thousand_is_chosen_whole(services: Services, alice: Person) -> None:
-    new_repo(services, "alice", "alice/thousand")
-    made = {f"in/{number:04}{'x' * 200}.txt": b"x" for number in range(1000)}
-    commit(services, "alice", "model", "alice/thousand", made, "files")
+def test_a_page_of_a_hundred_is_chosen_whole(services: Services, alice: Person) -> None:
+    new_repo(services, "alice", "alice/hundred")
+    made = {f"in/{number:03}{'x' * 200}.txt": b"x" for number in range(100)}
+    commit(services, "alice", "model", "alice/hundred", made, "files")
     names = [path.removeprefix("in/") for path in made]
-    action, fields = chosen(alice, "/alice/thousand/tree/main/in", *names)
+    action, fields = chosen(alice, "/alice/hundred/tree/main/in", *names)
     assert alice.send(action, {**fields, "act": "remove"}).status_code == 303
-    assert files(services, "alice/thousand") == []
+    assert files(services, "alice/hundred") == []
 
 
 def test_opened_by_itself_it_leads_to_the_list(alice: Person, name: str) -> None:

@@ -75,7 +75,7 @@ def test_a_new_file_and_the_end_of_one(services: Services, alice: Person, name: 
         f"/{name}/new/main", {**fields, "parent": parent_in(alice.open(f"/{name}/new/main").text)}
     )
     assert again.status_code == 409
-    assert "There is a file more/card.md already." in words(again.text)
+    assert "There is more/card.md already." in words(again.text)
     parent = parent_in(alice.open(f"/{name}/edit/main/more/card.md").text)
     gone = alice.send(f"/{name}/edit/main/more/card.md", {"parent": parent, "act": "remove"})
     assert gone.headers["location"] == f"/{name}/tree/main", "the folder went with its last file"

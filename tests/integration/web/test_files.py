@@ -121,24 +121,65 @@ def test_a_header_that_cannot_be_read_is_said(
     assert shows(answer.text, "header.problem")
 
 
-def test_many_tensors_are_cut_and_counted(services: Services, stranger: Person) -> None:
+def test_many_tensors_have_pages(services: Services, stranger: Person) -> None:
     new_repo(services, "bob", "bob/many-tensors")
     data = safetensors_file({f"t{number}": (1,) for number in range(1003)})
     commit(services, "bob", "model", "bob/many-tensors", {"m.safetensors": data}, "t")
-    assert "and 3 more tensors" in stranger.open("/bob/many-tensors/blob/main/m.safetensors").text
+    first = stranger.open("/bob/many-tensors/blob/main/m.safetensors").text
+    last = stranger.open("/bob/many-tensors/blob/main/m.safetensors?page=10").text
+    assert "1,003 tensors" in first
+    assert "Page 1 of 11" in first
+    assert first.count('<td class="number">1</td>') == 100
+    assert last.count('<td class="number">1</td>') == 3
+    assert stranger.open("/bob/many-tensors/blob/main/m.safetensors?page=11").status_code == 400
+
+
+def test_a_wide_table_has_pages_of_columns(services: Services, stranger: Person) -> None:
+    new_repo(services, "bob", "bob/columns", "dataset")
+    lines = [
+        ",".join(f"column-{n}" for n in range(90)),
+        *(",".join(f"{row}" for _ in range(90)) for row in range(50)),
+    ]
+    commit(services, "bob", "dataset", "bob/columns", {"t.csv": "\n".join(lines).encode()}, "t")
+    first = stranger.open("/datasets/bob/columns/blob/main/t.csv").text
+    last = stranger.open("/datasets/bob/columns/blob/main/t.csv?page=2").text
+    assert "columns 1 to 40" in first
+    assert "columns 81 to 90" in last
+    assert first.count('<td dir="auto">') == 40 * 20
+    assert last.count('<td dir="auto">') == 10 * 50
+    assert "column-80" in last
+    assert "column-79" not in last
+    assert stranger.open("/datasets/bob/columns/blob/main/t.csv?page=3").status_code == 400
 
 
 def test_a_large_folder_has_pages(services: Services, stranger: Person) -> None:
     new_repo(services, "bob", "bob/wide")
     commit(services, "bob", "model", "bob/wide", {f"f{n:04}": b"x" for n in range(1004)}, "t")
-    first, second = (
+    first, last = (
         stranger.open("/bob/wide/tree/main").text,
-        stranger.open("/bob/wide/tree/main?page=1").text,
+        stranger.open("/bob/wide/tree/main?page=10").text,
     )
     assert "1,005 entries" in first
+    assert "Page 1 of 11" in first
     assert "page=1" in first
-    assert "f1003" in second
+    assert "page=10" in first
+    assert "f1003" in last
     assert "f1003" not in first
+    assert "page=11" not in last
+
+
+def test_entries_of_a_large_folder_are_found_by_their_names(services: Services, stranger: Person) -> None:
+    new_repo(services, "bob", "bob/found")
+    files = {f"shards/part-{n:03}.bin": b"x" for n in range(130)} | {"shards/Straße/part-1": b"y"}
+    commit(services, "bob", "model", "bob/found", files, "t")
+    page = stranger.open("/bob/found/tree/main/shards?name=T-12").text
+    assert "10 entries have this" in page
+    assert "part-129.bin" in page
+    assert "part-119.bin" not in page
+    assert "Straße" in stranger.open("/bob/found/tree/main/shards?name=STRASSE").text
+    assert "name=part&amp;page=1" in stranger.open("/bob/found/tree/main/shards?name=part").text
+    assert "0 entries have this" in stranger.open("/bob/found/tree/main/shards?name=%00%22%3E").text
+    assert 'name="name"' not in stranger.open("/bob/found/tree/main").text
 
 
 def test_history_and_what_a_commit_changed(stranger: Person) -> None:

@@ -66,7 +66,7 @@ def test_by_default_nobody_signs_up(services: Services, stranger: Person) -> Non
         ({"name": "settings"}, "This cannot be a name."),
         ({"name": "a/b"}, "This cannot be a name."),
         ({"name": "x"}, "This cannot be a name."),
-        ({"password": "short", "again": "short"}, "The password is too short or too long."),
+        ({"password": "short", "again": "short"}, "A password has 12 to 200 characters."),
         ({"again": "herons eat at dawn"}, "The two passwords are not the same."),
         ({"password": "nina-nina-nina", "again": "nina-nina-nina"}, "little more than the name"),
         ({"fullname": "x" * 201}, "The name for people"),

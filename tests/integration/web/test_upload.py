@@ -285,7 +285,7 @@ class TestScript:
     def test_too_large_is_said_before_anything_is_sent(self, alice: Person, name: str) -> None:
         file = {"path": "a.bin", "size": 2**62, "sample": ""}
         told = call(alice, f"/{name}/upload/main/check", {"files": [file]}).json()
-        assert told["files"][0]["error"]["code"] == "too_large"
+        assert told["files"][0]["error"]["code"] == "file_too_large"
         answer = call(alice, f"/{name}/upload/main/begin", {"sha256": "0" * 64, "size": 2**62})
         assert answer.status_code == 413
 
@@ -369,7 +369,7 @@ class TestForm:
     ) -> None:
         answer = sent(alice, name, [("README.md", b"# Two\n")], title="kept <words>")
         assert answer.status_code == 409
-        assert "There is a file README.md already." in words(answer.text)
+        assert "There is README.md already." in words(answer.text)
         assert "kept &lt;words&gt;" in answer.text
         assert text_of(services, name, "README.md") == b"# One\n"
         assert sent(alice, name, [("README.md", b"# Two\n")], replace="yes").status_code == 303
