@@ -136,6 +136,13 @@ class Settings(BaseModel):
         description="Accounts, separated by commas, that may get blocked files and lift what blocks them.",
     )
 
+    meaning_model: str | None = Field(
+        default=None,
+        max_length=4000,
+        description="By what searches find by meaning too: a folder with a static model, or `wordllama`, "
+        "the files of that package; needs the extra `meaning`.",
+    )
+
     sign_up: bool = Field(
         default=False,
         description="Whether strangers may make accounts of their own on the page `/join`.",

@@ -7,9 +7,11 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 
 from allmende.clock import iso
+from allmende.flows import also_by_meaning
 from allmende.http import API_TYPES, reading_unit, services_of
 from allmende.ids import RepoType
 from allmende.record import LicenceClass
+from allmende.registry import Repo
 from allmende.search import FACETS, MAX_PAGES, SearchOrder, SearchQuery, find_repos
 
 __all__ = ["add_search_routes"]
@@ -28,6 +30,7 @@ class FoundRepo(BaseModel):
     library: str | None
     downloads: int
     updated: str
+    by: Literal["words", "meaning"] = Field(description="By what it was found.")
 
 
 class FacetValue(BaseModel):
@@ -47,6 +50,10 @@ class SearchResults(BaseModel):
     page: int
     has_more: bool
     repos: list[FoundRepo]
+    also: list[FoundRepo] = Field(
+        description="With `meaning`, beneath the first page: up to ten that the words do not find and whose "
+        "texts lie near what was asked, the nearest first. Empty where the operator chose no model for it."
+    )
     facets: dict[str, list[FacetValue]] = Field(
         description="The most frequent values of each; of a chosen one what there would be without it."
     )
@@ -75,6 +82,7 @@ class Searched(BaseModel):
         default=None, description="Parameters: under 10^8, 10^9, 10^10, 10^11, and more."
     )
 
+    meaning: bool = Field(default=False, description="Whether to look for texts of like meaning, too.")
     sort: SearchOrder = "relevance"
     page: int = Field(default=0, ge=0, lt=MAX_PAGES)
     limit: int = Field(default=30, ge=1, le=_MAX_PAGE_SIZE)
@@ -103,25 +111,30 @@ def _search(request: Request, asked: Searched) -> SearchResults:
         size=asked.limit,
     )
     with reading_unit(request) as (uow, actor):
-        found = find_repos(uow, services_of(request).loaded, actor, query)
+        services = services_of(request)
+        found = find_repos(uow, services.loaded, actor, query)
+        also = also_by_meaning(services, uow, actor, query) if asked.meaning else []
     return SearchResults(
         total=found.total,
         page=asked.page,
         has_more=found.has_more,
-        repos=[
-            FoundRepo(
-                type=repo.type,
-                repo=repo.full_name,
-                private=repo.private,
-                task=repo.pipeline_tag,
-                library=repo.library_name,
-                downloads=repo.downloads,
-                updated=iso(repo.updated_at),
-            )
-            for repo in found.repos
-        ],
+        repos=[_found(repo, "words") for repo in found.repos],
+        also=[_found(repo, "meaning") for repo in also],
         facets={
             name: [FacetValue(value=one.value, count=one.count) for one in counts]
             for name, counts in found.facets.items()
         },
+    )
+
+
+def _found(repo: Repo, by: Literal["words", "meaning"]) -> FoundRepo:
+    return FoundRepo(
+        type=repo.type,
+        repo=repo.full_name,
+        private=repo.private,
+        task=repo.pipeline_tag,
+        library=repo.library_name,
+        downloads=repo.downloads,
+        updated=iso(repo.updated_at),
+        by=by,
     )

@@ -76,6 +76,7 @@ from allmende.flows.log_running import LogRunner, make_log_runner, run_log
 from allmende.flows.log_statements import LogStatements
 from allmende.flows.log_view import LogStatus, log_status, policy_text, shown_entries, shown_entry
 from allmende.flows.lost_bytes import mark_damaged
+from allmende.flows.meaning import also_by_meaning
 from allmende.flows.membership import change_member, change_organisation, may_manage_members
 from allmende.flows.object_offers import (
     FileOffers,
@@ -256,6 +257,7 @@ __all__ = [
     "Uploader",
     "XorbRange",
     "accept_attestation",
+    "also_by_meaning",
     "ancestors",
     "apply_peer_settings",
     "apply_plan",

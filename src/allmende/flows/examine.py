@@ -18,6 +18,7 @@ from allmende.flows.content_examination import TOOL, TOOL_VERSION, HeldFile, exa
 from allmende.flows.content_packing import enqueue_packing
 from allmende.flows.file_scanning import SCAN_TOOL, scan_files
 from allmende.flows.lineage_index import index_head
+from allmende.flows.meaning import enqueue_meaning
 from allmende.flows.own_attestations import enqueue_attesting
 from allmende.flows.reading import open_content
 from allmende.flows.record_queue import enqueue_record
@@ -211,6 +212,7 @@ def _record(
             )
             index_head(uow, repo_id, commit_oid)
             index_for_search(uow, repo_id)
+            enqueue_meaning(services, uow)
 
 
 def _tell_verdict(uow: UnitOfWork, repo_id: RepoId, commit_oid: GitOid, found: Fact) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from allmende.facts import revision_facts
+from allmende.flows.meaning import enqueue_meaning
 from allmende.flows.scan_summary import SCAN
 from allmende.flows.services import Services
 from allmende.formats import JsonValue
@@ -66,6 +67,7 @@ def index_missing(services: Services, context: JobContext) -> None:
             missing = repos_without_entry(uow, _BATCH)
             for repo_id in missing:
                 index_for_search(uow, repo_id)
+            enqueue_meaning(services, uow)
         if not missing:
             return
 

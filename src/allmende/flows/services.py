@@ -7,6 +7,7 @@ from functools import partial
 
 from allmende.flows.hot_contents import HotContents
 from allmende.flows.kin_search import KinSearch
+from allmende.flows.meaning_model import MeaningModel, chosen_meaning
 from allmende.flows.scan_policy import parse_policy
 from allmende.flows.scanner import HubScanner
 from allmende.flows.traffic import Traffic
@@ -14,7 +15,7 @@ from allmende.jobs import SqlJobQueue
 from allmende.log import HubLog
 from allmende.registry import DownloadCounter
 from allmende.scan import Policy, Scanner
-from allmende.search import LoadedRepos
+from allmende.search import LoadedRepos, LoadedVectors
 from allmende.settings import Settings
 from allmende.storage import (
     ContentStore,
@@ -56,6 +57,10 @@ class Services:
     kin: KinSearch = field(default_factory=KinSearch)
     loaded: LoadedRepos = field(default_factory=LoadedRepos)
     """What a search asks of every repo."""
+    meaning: MeaningModel | None = None
+    """By what searches find by meaning too; None where the operator chose nothing."""
+    vectors: LoadedVectors = field(default_factory=LoadedVectors)
+    """What the texts of repos mean, by that model."""
     ahead: ThreadPoolExecutor = field(default_factory=_ahead)
     """Decodes packed contents ahead of who reads them at a stretch."""
 
@@ -89,9 +94,10 @@ def log_origin(settings: Settings) -> str:
 def open_services(settings: Settings) -> Services:
     """The services of a hub on its data folder; the database must be at the newest schema before use.
 
-    Raises SettingsInvalid for a policy that makes no sense.
+    Raises SettingsInvalid for a policy that makes no sense, and for a model that is not there.
     """
     parse_policy(settings.scan_policy)
+    meaning = chosen_meaning(settings.meaning_model)
     database = Database(settings.database_url)
     contents = LocalContentStore(settings.contents_dir)
     return Services(
@@ -103,5 +109,6 @@ def open_services(settings: Settings) -> Services:
         xorbs=LocalXorbStore(settings.xorbs_dir, contents.incoming),
         packs=LocalPackStore(settings.packs_dir, contents.incoming),
         hot=HotContents(LocalContentStore(settings.hot_dir), settings.hot_cache_bytes, settings.hot_reads),
+        meaning=meaning,
         scanner=HubScanner(partial(Scanner, processes=max(1, settings.workers))),
     )

@@ -12,6 +12,7 @@ from allmende.flows.layer_changes import LAYERS_JOB, measure_layer_changes
 from allmende.flows.lineage_tracing import retrace, trace_weights
 from allmende.flows.lineage_upkeep import relineage
 from allmende.flows.maintenance import SCHEDULES, scrub, sweep
+from allmende.flows.meaning import MEANING, make_vectors
 from allmende.flows.own_attestations import attest
 from allmende.flows.packing_upkeep import PACKING, SETTLING, pack_missing, settle
 from allmende.flows.record_queue import RECORD_JOB
@@ -36,6 +37,7 @@ _JOBS: dict[str, Callable[[Services, JobContext], None]] = {
     "examine": examine,
     "index_missing": index_missing,
     LAYERS_JOB: measure_layer_changes,
+    MEANING.kind: make_vectors,
     "pack": pack_content,
     "pack_missing": pack_missing,
     RECORD_JOB: make_record_of,
@@ -82,6 +84,6 @@ def make_worker(services: Services, threads: int | None = None) -> Worker:
     return Worker(
         services.queue,
         handlers(services),
-        schedules=(*SCHEDULES, ASSESSING, CHUNKING, INDEXING, PACKING, SETTLING, RECORDING),
+        schedules=(*SCHEDULES, ASSESSING, CHUNKING, INDEXING, MEANING, PACKING, SETTLING, RECORDING),
         threads=services.settings.workers if threads is None else threads,
     )

@@ -12,7 +12,9 @@ from allmende.search.finding import (
 )
 from allmende.search.index import SearchEntry, forget_repo, put_entry, repos_without_entry, tidy
 from allmende.search.loaded import LoadedRepos
+from allmende.search.meaning import RepoText, nearest_repos, put_vectors, texts_without_vector
 from allmende.search.similar import similar_repos
+from allmende.search.vectors import LoadedVectors
 
 __all__ = [
     "FACETS",
@@ -20,14 +22,19 @@ __all__ = [
     "FacetCount",
     "Found",
     "LoadedRepos",
+    "LoadedVectors",
+    "RepoText",
     "SearchEntry",
     "SearchOrder",
     "SearchQuery",
     "base_links",
     "find_repos",
     "forget_repo",
+    "nearest_repos",
     "put_entry",
+    "put_vectors",
     "repos_without_entry",
     "similar_repos",
+    "texts_without_vector",
     "tidy",
 ]

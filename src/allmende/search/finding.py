@@ -29,6 +29,7 @@ __all__ = [
     "SearchQuery",
     "base_links",
     "find_repos",
+    "not_found_by_words",
 ]
 
 SearchOrder = Literal["relevance", "updated", "created", "downloads"]
@@ -100,6 +101,14 @@ def find_repos(uow: UnitOfWork, loaded: LoadedRepos, viewer: Actor, query: Searc
     has_more = start + query.size < total and query.page + 1 < MAX_PAGES
     # Since the columns were read a repo may have gone.
     return Found([repos[one] for one in ids if one in repos], total, counts, has_more)
+
+
+def not_found_by_words(uow: UnitOfWork, columns: RepoColumns, viewer: Actor, query: SearchQuery) -> Places:
+    """What the viewer may see and what every facet allows, less what all words of the query are found in."""
+    chosen = [columns.having(facet, value) for facet, value in query.facets.items()]
+    allowed = _all_of(_matching(uow, columns, viewer, query), chosen)
+    words = [_Word(uow, columns, word).anywhere for word in words_of(query.text)]
+    return allowed & ~_all_of(allowed, words)
 
 
 def base_links(uow: UnitOfWork, viewer: Actor, limit: int) -> list[tuple[RepoId, str]]:

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, text
 
 from allmende.ids import RepoId
 from allmende.registry import all_repos
-from allmende.search.tables import facet_line, facet_mark, search_entry, search_words
+from allmende.search.tables import facet_line, facet_mark, search_entry, search_vector, search_words
 from allmende.storage import UnitOfWork
 
 __all__ = ["SearchEntry", "forget_repo", "put_entry", "repos_without_entry", "tidy"]
@@ -30,7 +30,10 @@ class SearchEntry:
 
 
 def put_entry(uow: UnitOfWork, repo_id: RepoId, entry: SearchEntry) -> None:
-    """Replace what is known of a repo. Words beyond the first 20,000 characters of a card are left out."""
+    """Replace what is known of a repo. Words beyond the first 20,000 characters of a card are left out.
+
+    What its text means is forgotten, until that is made anew.
+    """
     forget_repo(uow, repo_id)
     uow.execute(
         search_words.insert().values(
@@ -45,7 +48,8 @@ def put_entry(uow: UnitOfWork, repo_id: RepoId, entry: SearchEntry) -> None:
 def forget_repo(uow: UnitOfWork, repo_id: RepoId) -> None:
     """Nothing of a repo is found any more, but for its name as long as it is there."""
     uow.execute(delete(search_words).where(search_words.c.rowid == repo_id))
-    uow.execute(delete(search_entry).where(search_entry.c.repo_id == repo_id))
+    for table in (search_entry, search_vector):
+        uow.execute(delete(table).where(table.c.repo_id == repo_id))
 
 
 def repos_without_entry(uow: UnitOfWork, limit: int) -> list[RepoId]:

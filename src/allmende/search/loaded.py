@@ -14,7 +14,7 @@ from allmende.search.columns import RepoColumns, RepoRow
 from allmende.search.tables import BASE, facet_line, search_change, search_entry
 from allmende.storage import UnitOfWork
 
-__all__ = ["LoadedRepos"]
+__all__ = ["LoadedRepos", "changed_since", "last_change"]
 
 _LAST_CHANGE = select(func.coalesce(func.max(search_change.c.number), 0))
 _EVERY_LINE = 2
@@ -32,7 +32,7 @@ class LoadedRepos:
 
     def at(self, uow: UnitOfWork) -> RepoColumns:
         """The columns as this unit of work sees the database, or newer ones that another one read."""
-        number = _last_change(uow)
+        number = last_change(uow)
         if uow.writes:
             # What is not committed yet may never be: it is for this unit alone.
             return RepoColumns().changed([], _rows(uow, -1))
@@ -46,15 +46,17 @@ class LoadedRepos:
         known = self._columns
         if len(known.facets.places) > max(_FEW_LINES, _EVERY_LINE * len(known.ids)):
             return RepoColumns().changed([], _rows(uow, -1))
-        gone = uow.all(select(search_change.c.repo_id).where(search_change.c.number > self._number))
+        gone = uow.all(changed_since(self._number))
         return known.changed([row.repo_id for row in gone], _rows(uow, self._number))
 
 
-def _last_change(uow: UnitOfWork) -> int:
+def last_change(uow: UnitOfWork) -> int:
+    """The largest number of a change, as this unit of work sees the database."""
     return int(uow.execute(_LAST_CHANGE).scalar_one())
 
 
-def _changed_since(number: int) -> Select[tuple[int]]:
+def changed_since(number: int) -> Select[tuple[int]]:
+    """The ids of repos that changed after that number, also of those that are gone."""
     return select(search_change.c.repo_id).where(search_change.c.number > number)
 
 
@@ -79,8 +81,8 @@ def _rows(uow: UnitOfWork, number: int) -> Sequence[RepoRow]:
     )
     measured = select(bases.repo_id, bases.base)
     if number >= 0:
-        query = query.where(listed.id.in_(_changed_since(number)))
-        measured = measured.where(bases.repo_id.in_(_changed_since(number)))
+        query = query.where(listed.id.in_(changed_since(number)))
+        measured = measured.where(bases.repo_id.in_(changed_since(number)))
     names: dict[int, list[str]] = {}
     for row in uow.all(measured):
         names.setdefault(row.repo_id, []).append(row.base)

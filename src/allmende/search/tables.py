@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, column, table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    column,
+    table,
+)
 
 from allmende.storage import metadata
 
@@ -14,6 +26,7 @@ __all__ = [
     "pairs_of",
     "search_change",
     "search_entry",
+    "search_vector",
     "search_words",
 ]
 
@@ -44,6 +57,17 @@ search_change = Table(
     sqlite_autoincrement=True,
 )
 """Written by the database's own triggers, which its migration makes."""
+
+search_vector = Table(
+    "search_vector",
+    metadata,
+    Column("repo_id", Integer, ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True),
+    Column("model", String(64), nullable=False, comment="which made it: SHA-256 of its files"),
+    Column(
+        "vector", LargeBinary, nullable=False, comment="a signed byte for each number; empty: no word known"
+    ),
+    comment="what the texts of repos mean; gone when name, tags or card change, until it is made anew",
+)
 
 search_words = table("search_words", column("rowid"), column("tags"), column("card"))
 """Not among the metadata: it is a virtual table, which only its migration makes. `rowid` is the repo's id."""

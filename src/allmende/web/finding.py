@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from allmende.errors import BadRequest
 from allmende.facts import revisions_facts
-from allmende.flows import may_manage_members
+from allmende.flows import also_by_meaning, may_manage_members
 from allmende.ids import RepoType
 from allmende.registry import (
     AccountNotFound,
@@ -99,10 +99,16 @@ def repo_lists(repo_type: RepoType) -> Callable[[Visit], Response]:
         with visit.read() as uow:
             found = find_repos(uow, visit.services.loaded, visit.actor, query)
             lines = _lines(uow, found.repos)
+            wanted = visit.parameter("meaning") == "1"
+            also = also_by_meaning(visit.services, uow, visit.actor, query) if wanted else []
+            also_lines = _lines(uow, also)
         return visit.render(
             "list.html",
             type=repo_type,
             lines=lines,
+            has_meaning=visit.services.meaning is not None,
+            by_meaning=wanted,
+            also=also_lines,
             query=query,
             total=found.total,
             facets=_facets(visit, query, found),

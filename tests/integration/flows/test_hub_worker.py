@@ -37,6 +37,7 @@ def test_a_commit_is_examined_and_maintenance_runs(
             for kind in (
                 "chunk_missing",
                 "index_missing",
+                "meaning",
                 "pack_missing",
                 "scrub",
                 "settle",

@@ -201,6 +201,9 @@ def test_every_trigger_is_there(database: Database) -> None:
         ("search_entry_made", "search_entry"),
         ("search_entry_changed", "search_entry"),
         ("search_entry_deleted", "search_entry"),
+        ("search_repo_renamed", "repo"),
+        ("search_vector_made", "search_vector"),
+        ("search_vector_deleted", "search_vector"),
         ("search_base_measured", "repo_tag"),
         ("search_base_forgotten", "repo_tag"),
     }
