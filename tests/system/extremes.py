@@ -4,13 +4,28 @@
 """
 
 import json
+from hashlib import sha256
 
-from allmende.flows import Services
+from allmende.facts import (
+    PUBLIC,
+    FoundEdge,
+    FoundParent,
+    Measured,
+    Trace,
+    hold_weights,
+    put_measured,
+    put_trace,
+)
+from allmende.flows import Services, notice_new_lineage, notice_new_rules
+from allmende.ids import RepoId, WeightsId
 from allmende.registry import (
     create_account,
+    create_repo,
     find_account,
+    index_measured,
     issue_token,
     lock_account,
+    resolve_revision,
     set_password,
     update_account,
     update_repo,
@@ -47,6 +62,7 @@ EXTREME_PAGES = (
     "/bob/many-files", "/bob/many-files/tree/main", "/bob/many-files/commit/main", "/bob/findings",
     "/bob/findings/scan/main", "/bob/findings/tree/main", "/bob/root", "/bob/root/lineage", "/bob/quantised",
     "/bob/quantised/blob/main/model.gguf", "/bob/quantised/lineage", "/bob/big-card",
+    "/bob/clan-000/lineage", "/bob/clan-180/lineage", "/bob/clan-299/lineage", "/glance",
     "/datasets/bob/wide-table", "/datasets/bob/wide-table/blob/main/wide.csv", "/models?sort=updated",
     "/models?tag=tag-001", "/models?search=nothing-has-this-name", "/datasets", "/spaces", "/applications",
     "/assess", f"/compare?model={MODEL}&model=bob/root&model=bob/quantised&model=bob/right-to-left", "/login",
@@ -61,8 +77,17 @@ EXTREME_OWN_PAGES = (
 """What the owner sees, who administers the hub too."""
 
 
+_CLAN = 300
+"""Models of a family that is told and not measured: a third below the root, a long line, a wide merge."""
+_DEEP, _MERGED = 40, 12
+
+
 def furnish_extremes(services: Services, *, kin: int = 8, files: int = 2000, columns: int = 500) -> None:
-    """All of it: a family of so many, a repo of so many files, a table of so many columns."""
+    """All of it: a measured family of so many, a repo of so many files, a table of so many columns."""
+    # What a new hub does at its first start is done now: it would find that the clan has no weights.
+    notice_new_rules(services)
+    notice_new_lineage(services)
+    examine_all(services)
     with services.database.write() as uow:
         _long_owner(uow)
     _long_model(services)
@@ -70,8 +95,12 @@ def furnish_extremes(services: Services, *, kin: int = 8, files: int = 2000, col
     _many(services, files, columns)
     _findings(services)
     _family(services, kin)
+    with services.database.write() as uow:
+        clan = [_new_member(services, uow, number) for number in range(_CLAN)]
     examine_all(services)
     with services.database.write() as uow:
+        for number, member in enumerate(clan):
+            _tell_descent(uow, number, member)
         rea = find_account(uow, "rea")
         assert rea is not None
         lock_account(uow, rea)
@@ -173,3 +202,40 @@ def _family(services: Services, kin: int) -> None:
         publish(services, own, child, base=f"base_model: {name}", examine=False)
         parents.append((own, child))
     examine_all(services)
+
+
+def _new_member(services: Services, uow: UnitOfWork, number: int) -> RepoId:
+    bob = as_user(uow, "bob")
+    return create_repo(uow, services.queue, bob, "model", "bob", f"clan-{number:03}").id
+
+
+def _tell_descent(uow: UnitOfWork, number: int, member: RepoId) -> None:
+    """What the hub would have measured of its weights, though it has none."""
+    head = resolve_revision(uow, repo(uow, "model", f"bob/clan-{number:03}"), "main").oid
+    own = _weights_of(number)
+    hold_weights(uow, member, head, own, [], None, [])
+    put_measured(uow, own, Measured("1", None, None, None, 10**9, (), None))
+    parents = tuple(FoundParent(_weights_of(parent)) for parent in _parents_of(number))
+    relation, grade = ("merge", "likely") if len(parents) > 1 else ("finetune", "strong")
+    edges = (FoundEdge(parents, (relation,), grade, "first_seen"),) if parents else ()
+    compared = tuple(parent.id for parent in parents)
+    put_trace(uow, Trace(own, PUBLIC, "told", "1", uow.now, edges, compared))
+    index_measured(uow, member, [(relation, f"bob/clan-{parent:03}") for parent in _parents_of(number)])
+
+
+def _weights_of(number: int) -> WeightsId:
+    return WeightsId(sha256(f"clan {number}".encode()).hexdigest())
+
+
+def _parents_of(number: int) -> list[int]:
+    """A third comes from the root at once, then a line of single steps; the rest from those, in brooms."""
+    wide = _CLAN // 3
+    if number == 0:
+        return []
+    if number == _CLAN - 1:
+        return [wide + _DEEP, *range(1, _MERGED)]
+    if number <= wide:
+        return [0]
+    if number <= wide + _DEEP:
+        return [number - 1]
+    return [number % wide // 8 + 1]

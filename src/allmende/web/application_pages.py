@@ -95,7 +95,7 @@ def step(visit: Visit, fields: Mapping[str, str]) -> Response:
             visit.services, visit.actor, namespace, name, guide.text, private=private
         )
         return RedirectResponse(_path(made), 303)
-    return _guided(visit, _next(visit, fields), None)
+    return _guided(visit, _next(visit, fields), None, every_line=_wants_lines(fields))
 
 
 def edit(visit: Visit) -> Response:
@@ -117,7 +117,7 @@ def edit_step(visit: Visit, fields: Mapping[str, str]) -> Response:
     with visit.read() as uow:
         found = _changeable(visit, uow)
     if fields.get("act") != "save":
-        return _guided(visit, _next(visit, fields), found)
+        return _guided(visit, _next(visit, fields), found, every_line=_wants_lines(fields))
     replaces = fields.get("replaces", "")
     if not (replaces.isascii() and replaces.isdecimal() and len(replaces) < 10):
         raise BadRequest("The form is not valid.", code="form_invalid")
@@ -148,6 +148,7 @@ def application(visit: Visit) -> Response:
         found=found,
         path=_path(found),
         shown=told,
+        every_line=visit.parameter("lines") == "all",
         refused=refused,
         basis={} if kept is None else kept.basis,
         kept=kept,
@@ -185,7 +186,14 @@ def _next(visit: Visit, fields: Mapping[str, str]) -> Answered:
     act = fields.get("act", "")
     if act.startswith("again:"):
         return _assessed(visit, without_answer(guide, act.removeprefix("again:")))
+    if _wants_lines(fields):
+        return _assessed(visit, guide)
     return with_answers(guide, fields, visit.services.database.clock().date())
+
+
+def _wants_lines(fields: Mapping[str, str]) -> bool:
+    """Whether every line is asked for; they are some thousand elements, and few who answer look at them."""
+    return fields.get("act") == "lines"
 
 
 def _assessed(visit: Visit, guide: Guide) -> Answered:
@@ -193,7 +201,12 @@ def _assessed(visit: Visit, guide: Guide) -> Answered:
 
 
 def _guided(
-    visit: Visit, answered: Answered, found: Application | None, *, outdated: bool = False
+    visit: Visit,
+    answered: Answered,
+    found: Application | None,
+    *,
+    outdated: bool = False,
+    every_line: bool = False,
 ) -> Response:
     account = visit.actor.account
     return visit.render(
@@ -203,6 +216,7 @@ def _guided(
         problems=answered.problems,
         outdated=outdated,
         shown=shown(answered.assessment, visit.t.language),
+        every_line=every_line,
         found=found,
         path="/assess" if found is None else f"{_path(found)}/edit",
         namespace="" if account is None else account.name,

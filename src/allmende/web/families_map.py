@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import cos, pi, sin
+from math import cos, pi, sin, sqrt
 
 from allmende.flows import FamilyLink
 
@@ -12,7 +12,7 @@ _MAX_FAMILIES = 12
 _MAX_DOTS = 60
 _MAX_DEPTH = 6
 _SIDE = 220
-_DOT = 6.0
+_DOT, _LEAST_DOT = 6.0, 2.5
 _ROOT_DOT = 9.0
 _MARGIN = 14
 
@@ -84,8 +84,8 @@ def _size(root: str, children: Mapping[str, list[str]]) -> int:
 def _picture(root: str, count: int, children: Mapping[str, list[str]]) -> FamilyPicture:
     """The root in the middle, each generation on a circle of its own, with room for what comes from it."""
     kept = _kept(root, children)
-    depth = max(level for _, level, _ in kept)
-    reach = (_SIDE / 2 - _MARGIN) / max(1, depth)
+    circles = _circles([level for _, level, _ in kept])
+    radius = max(_LEAST_DOT, min(_DOT, *(round(0.4 * room, 1) for _, room in circles)))
     leaves = _leaves(kept)
     places: dict[str, tuple[float, float, float, float]] = {root: (_SIDE / 2, _SIDE / 2, 0.0, 2 * pi)}
     used: dict[str, float] = {}
@@ -97,21 +97,42 @@ def _picture(root: str, count: int, children: Mapping[str, list[str]]) -> Family
         start = begin + used.get(parent, 0.0)
         used[parent] = used.get(parent, 0.0) + share
         angle = start + share / 2 - pi / 2
-        at = (_SIDE / 2 + level * reach * cos(angle), _SIDE / 2 + level * reach * sin(angle))
+        reach, _ = circles[level - 1]
+        at = (_SIDE / 2 + reach * cos(angle), _SIDE / 2 + reach * sin(angle))
         places[name] = (*at, start, share)
-        dots.append(Dot(name, round(at[0], 1), round(at[1], 1), _DOT, is_root=False))
+        dots.append(Dot(name, round(at[0], 1), round(at[1], 1), radius, is_root=False))
         threads.append(Thread(round(x, 1), round(y, 1), round(at[0], 1), round(at[1], 1)))
     return FamilyPicture(root, count, _SIDE, tuple(dots), tuple(threads), count - len(kept) + 1)
 
 
+def _circles(levels: list[int]) -> list[tuple[float, float]]:
+    """For each generation how far from the middle it stands, and how far apart its dots would be, if even.
+
+    A generation of many gets more of the way than one of few, so that the first is no knot in deep families.
+    """
+    counts = [levels.count(level) for level in range(1, max(levels) + 1)]
+    whole = sum(map(sqrt, counts))
+    reaches = [
+        (_SIDE / 2 - _MARGIN) * sum(map(sqrt, counts[: place + 1])) / whole for place in range(len(counts))
+    ]
+    return [(reach, 2 * pi * reach / count) for reach, count in zip(reaches, counts, strict=True)]
+
+
 def _kept(root: str, children: Mapping[str, list[str]]) -> list[tuple[str, int, str]]:
-    """What is drawn: name, generation and parent, nearer generations first, up to sixty."""
-    kept = [(root, 0, "")]
-    for name, level, _ in kept:
+    """What is drawn: name, generation and parent, nearer generations first, up to sixty.
+
+    Those from which most comes are: what has no children of its own tells least of a family.
+    """
+    listed = [(root, 0, "")]
+    for name, level, _ in listed:
         if level < _MAX_DEPTH:
-            room = _MAX_DOTS - len(kept)
-            kept += [(child, level + 1, name) for child in children.get(name, ())[:room]]
-    return kept
+            listed += [(child, level + 1, name) for child in children.get(name, ())]
+    below: dict[str, int] = {}
+    for name, _, parent in reversed(listed):
+        below[parent] = below.get(parent, 0) + below.setdefault(name, 0) + 1
+    # Of a parent comes more than of each of its children, so none is kept without its parent.
+    chosen = {name for name, _, _ in sorted(listed, key=lambda one: (-below[one[0]], one[1]))[:_MAX_DOTS]}
+    return [one for one in listed if one[0] in chosen]
 
 
 def _leaves(kept: list[tuple[str, int, str]]) -> dict[str, int]:

@@ -31,7 +31,7 @@ __all__ = ["Named", "Row", "lineage", "routes"]
 
 _BRANCH = "main"
 _MAX_ANCESTORS = 500
-_MAX_ROWS = 200
+_MAX_ROWS = 60
 _MAX_SIBLINGS = 50
 _A_FAMILY = 2
 

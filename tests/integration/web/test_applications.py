@@ -72,6 +72,15 @@ def test_every_question_can_be_passed_over_until_nothing_is_asked(stranger: Pers
     assert "Nothing more is asked" in text
 
 
+def test_every_line_is_shown_to_who_asks_for_it(stranger: Person) -> None:
+    text = begun(stranger)
+    assert "law-lines" not in text
+    answer = stranger.send("/assess", {"state": state_in(text), "act": "lines"})
+    assert answer.status_code == 200
+    assert "law-lines" in answer.text
+    assert state_in(answer.text) == state_in(text)
+
+
 def test_answers_that_contradict_are_asked_again(stranger: Person) -> None:
     text = begun(stranger)
     wrong = go_on(stranger, text, **{"one:application|dates.first_placed": "2026-02-31"})

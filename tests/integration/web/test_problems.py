@@ -27,6 +27,7 @@ FROM_ELSEWHERE = {"path_rules_beyond_limits"}
 """What is said, though the rooms do not raise it: a page of uploads reads the rules of the repo itself."""
 
 NOT_ON_PAGES = {
+    "internal": "the page of that status says it",
     "additions_impossible": "pages list the problems, in the visitor's language",
     "catalogue_impossible": "a mistake of ours, found by tests",
     "bytes_missing": "of Xet", "shard_mismatch": "of Xet", "source_lost": "of Xet", "source_moved": "of Xet",
