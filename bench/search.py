@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from allmende.app import create_app
 from allmende.flows import Services, open_services
 from allmende.flows.search_index import index_for_search
+from allmende.log import waiting_acts
 from allmende.registry import (
     Actor,
     AddFile,
@@ -36,6 +37,7 @@ REPOS = 10_000
 _BATCH = 200
 _WARM = 3
 """Answers that are not counted: the first ones read what is kept in memory afterwards."""
+_LOG_PATIENCE_S = 120.0
 _OWNERS = 50
 _WITH_CARD = 20
 """Of so many models one is published with a card, and asked for; the others are in the index alone."""
@@ -50,9 +52,11 @@ def measure_pages(place: Place, rounds: int) -> list[Finding]:
     """Times inside the hub's process, of whole pages: from the request to the last byte of the answer."""
     chance = random.Random(9)
     words = ["".join(chance.choices("abcdefghiklmnoprstuw", k=chance.randint(3, 9))) for _ in range(3000)]
-    with _full_hub(place.folder / "pages", chance, words) as (client, names):
+    with _full_hub(place.folder / "pages", chance, words) as (services, client, names):
         asked = 40 * rounds
         searches = [_search_address(chance, words) for _ in range(asked)]
+        beside = _timed(client, searches)
+        _until_logged(services)
         found = _timed(client, searches)
         models = _timed(client, [f"/{chance.choice(names)}" for _ in range(asked)])
         lists = _timed(client, ["/models"] * rounds)
@@ -66,6 +70,14 @@ def measure_pages(place: Place, rounds: int) -> list[Finding]:
             "ms",
             50.0,
             details={**details, "p50_ms": 1000 * median(found)},
+        ),
+        Finding(
+            "search_beside",
+            "The same while the log takes in the models, p95",
+            1000 * percentile(beside, 95),
+            "ms",
+            50.0,
+            details={**details, "p50_ms": 1000 * median(beside)},
         ),
         Finding(
             "model_page",
@@ -87,6 +99,18 @@ def measure_pages(place: Place, rounds: int) -> list[Finding]:
             details={"repos": REPOS, "views": 1},
         ),
     ]
+
+
+def _until_logged(services: Services) -> None:
+    """The log takes in what was done, in a thread beside the pages; wait until it has."""
+    give_up = time.monotonic() + _LOG_PATIENCE_S
+    while time.monotonic() < give_up:
+        with services.database.read() as uow:
+            acts, _ = waiting_acts(uow)
+        if not acts:
+            return
+        time.sleep(0.1)
+    raise BenchFailed("the log did not take in what was done")
 
 
 def _search_address(chance: random.Random, words: list[str]) -> str:
@@ -112,7 +136,7 @@ def _asked(client: TestClient, address: str) -> float:
 @contextmanager
 def _full_hub(
     folder: Path, chance: random.Random, words: list[str]
-) -> Iterator[tuple[TestClient, list[str]]]:
+) -> Iterator[tuple[Services, TestClient, list[str]]]:
     services = open_services(Settings(data=folder / "data", workers=0))
     migrate(services.database)
     actors = _people(services)
@@ -121,7 +145,7 @@ def _full_hub(
     try:
         with TestClient(create_app(services), base_url="http://127.0.0.1") as client:
             client.headers["Accept"] = "text/html"
-            yield client, names
+            yield services, client, names
     finally:
         services.close()
 

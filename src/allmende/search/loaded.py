@@ -86,6 +86,7 @@ def _rows(uow: UnitOfWork, number: int) -> Sequence[RepoRow]:
     names: dict[int, list[str]] = {}
     for row in uow.all(measured):
         names.setdefault(row.repo_id, []).append(row.base)
+    lines = {repo_id: facet_line({BASE: known}) for repo_id, known in names.items()}
     return [
         (
             row.id,
@@ -97,7 +98,7 @@ def _rows(uow: UnitOfWork, number: int) -> Sequence[RepoRow]:
             row.updated,
             row.downloads,
             row.parameters,
-            row.facets + facet_line({BASE: names.get(row.id, [])}),
+            row.facets + lines.get(row.id, ""),
         )
         for row in uow.all(query)
     ]

@@ -1,10 +1,13 @@
 """Every page, for everybody: what it shows, what it must not show, and what it tells the browser."""
 
 import re
+import sys
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.testclient import TestClient
 
+from allmende.app import create_app
 from allmende.flows import Services
 from allmende.web.messages import catalogue
 from tests.integration.web.conftest import Person
@@ -285,3 +288,14 @@ def test_a_disabled_look_up_of_a_user_finds_whatever_case(services: Services, st
         assert (
             repo(uow, "model", "alice/heron-small").namespace == as_user(uow, "alice").require_account().name
         )
+
+
+def test_threads_of_a_running_hub_take_turns_often(services: Services) -> None:
+    """A page waits for its turn at each statement where something computes beside it."""
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(0.005)
+        with TestClient(create_app(services)):
+            assert sys.getswitchinterval() <= 0.001
+    finally:
+        sys.setswitchinterval(before)
