@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -78,6 +79,20 @@ def test_scripts_are_named_in_the_order_of_their_revisions() -> None:
     scripts = list(ScriptDirectory(migrations.__path__[0]).walk_revisions())
     named = [Path(script.path).name.partition("_")[0] for script in scripts]
     assert named == [script.revision for script in scripts] == sorted(named, reverse=True)
+
+
+def test_words_of_a_search_outlive_the_making_of_their_table_anew(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    with database.write() as uow:
+        command.upgrade(migrations._config(uow.connection), "0014")
+        row = {"id": 7, "tags": "birds", "card": "Zugv\N{LATIN SMALL LETTER O WITH DIAERESIS}gel"}
+        uow.execute(text("INSERT INTO search_words (rowid, tags, card) VALUES (:id, :tags, :card)"), row)
+    migrate(database)
+    with database.read() as uow:
+        for asked in ('"z" *', '"zugvog" *', 'tags : "b" *'):
+            found = text("SELECT rowid FROM search_words WHERE search_words MATCH :asked")
+            assert uow.execute(found, {"asked": asked}).scalars().all() == [7], asked
+    database.close()
 
 
 def test_commits_survive_a_power_cut_by_their_pragmas(database: Database) -> None:
