@@ -45,12 +45,13 @@ _TYPES: tuple[RepoType, ...] = get_args(RepoType)
 
 
 @dataclass(frozen=True, slots=True)
-class RuleRow:
-    """A rule, what is done about its findings, and which of rule, severity and default says so."""
+class SeverityRow:
+    """A severity, what is done about its findings and who says so, and the rules that follow from it."""
 
-    rule: Rule
+    word: str
     action: str
     source: str
+    rules: list[Rule]
 
 
 def routes() -> list[Route]:
@@ -65,7 +66,6 @@ def policy(visit: Visit) -> Response:
     """The policy by severity and by rule, who else decides, and the last scan of everything."""
     services = visit.services
     held = services.policy
-    rows = _rules(held)
     with visit.read() as uow:
         run = last_scan_run(uow)
         changes = [] if run is None else scan_changes(uow, run.id)
@@ -74,12 +74,9 @@ def policy(visit: Visit) -> Response:
         visit,
         "admin_policy.html",
         "policy",
-        severities=[
-            (severity.word, held.by_severity[severity], _source_of_severity(held, severity))
-            for severity in sorted(Severity, reverse=True)
-        ],
-        own_rules=[row for row in rows if row.source == "setting"],
-        rules=[row for row in rows if row.source != "setting"],
+        severities=[_severity_row(held, severity) for severity in sorted(Severity, reverse=True)],
+        own_rules=[(rule, held.by_rule[rule.id]) for rule in _rules() if rule.id in held.by_rule],
+        rule_count=sum(rule_id not in held.by_rule for rule_id in RULES),
         rule_set=RULE_SET,
         settings=services.settings,
         auditors=[name.strip() for name in (services.settings.auditors or "").split(",") if name.strip()],
@@ -138,18 +135,16 @@ def change_overrides(visit: Visit, fields: Mapping[str, str]) -> Response:
     return done("/overrides", f"override_{act}")
 
 
-def _rules(held: Policy) -> list[RuleRow]:
+def _rules() -> list[Rule]:
     """All rules, the worst first."""
-    rows = [RuleRow(rule, held.action(rule), _source_of_rule(held, rule)) for rule in RULES.values()]
-    return sorted(rows, key=lambda row: (-row.rule.severity, row.rule.id))
+    return sorted(RULES.values(), key=lambda rule: (-rule.severity, rule.id))
 
 
-def _source_of_rule(held: Policy, rule: Rule) -> str:
-    return "setting" if rule.id in held.by_rule else "severity"
-
-
-def _source_of_severity(held: Policy, severity: Severity) -> str:
-    return "default" if held.by_severity[severity] == DEFAULT_POLICY.by_severity[severity] else "setting"
+def _severity_row(held: Policy, severity: Severity) -> SeverityRow:
+    action = held.by_severity[severity]
+    source = "default" if action == DEFAULT_POLICY.by_severity[severity] else "setting"
+    rules = [rule for rule in _rules() if rule.severity == severity and rule.id not in held.by_rule]
+    return SeverityRow(severity.word, action, source, rules)
 
 
 def _named(changes: list[ScanChange], repos: Mapping[RepoId, Repo]) -> list[tuple[ScanChange, Repo]]:

@@ -275,7 +275,9 @@ def test_the_policy_says_where_it_comes_from(services: Services) -> None:
     assert "critical blocked the default high served with a warning the setting" in page
     assert "bob, rea" in page
     rule = page[page.index("pickle-unknown-class") :]
-    assert rule.index("blocked the setting") < rule.index("its severity")
+    assert rule.index("blocked the setting") < rule.index("Severity: critical · blocked")
+    assert "Severity: high · served with a warning" in rule
+    assert page.count("pickle-unknown-class ") == 1
 
 
 def test_everything_is_scanned_again(services: Services, ada: Person) -> None:

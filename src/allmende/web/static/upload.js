@@ -32,23 +32,33 @@ class Stopped extends Error {}
 // --- words ------------------------------------------------------------------------------------------
 
 const language = form.dataset.language;
-const numbers = new Intl.NumberFormat(language);
-const digits = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+// Made when the first number is written: browsers load a language's data for it, a page need not wait for that.
+let numbers = null, digits = null;
+
+function number(value) {
+  numbers ??= new Intl.NumberFormat(language);
+  return numbers.format(value);
+}
+
+function rounded(value) {
+  digits ??= new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+  return digits.format(value);
+}
 
 function fill(text, places = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in places ? String(places[name]) : whole));
 }
 
 function counted(word, count, places = {}) {
-  return fill(words[`${word}.${count === 1 ? "one" : "other"}`], { count: numbers.format(count), ...places });
+  return fill(words[`${word}.${count === 1 ? "one" : "other"}`], { count: number(count), ...places });
 }
 
 function size(bytes) {
-  if (bytes < 1000) return `${numbers.format(bytes)} B`;
+  if (bytes < 1000) return `${number(bytes)} B`;
   const units = ["kB", "MB", "GB", "TB"];
   let value = bytes / 1000, unit = 0;
   while (value >= 999.5 && unit < units.length - 1) { value /= 1000; unit += 1; }
-  return `${digits.format(value)} ${units[unit]}`;
+  return `${rounded(value)} ${units[unit]}`;
 }
 
 function show(element, text) {
@@ -221,7 +231,7 @@ function add(found) {
   }
   const notes = [];
   if (system) notes.push(counted("system", system));
-  if (left) notes.push(counted("too_many", left, { most: numbers.format(MAX_FILES) }));
+  if (left) notes.push(counted("too_many", left, { most: number(MAX_FILES) }));
   show(said, notes.join(" "));
   draw();
   check();
