@@ -91,6 +91,8 @@ _ALSO_HASHED = frozenset(["ref.created", "repo.duplicated"])
 
 _COMMIT_IN = ("after", "commit", "revision")
 _KEPT_HASHES = 10_000
+_MOST_REST_S = 0.005
+"""Before each revision, while the hub answers somebody: two hundred a second are taken in all the same."""
 
 _Revision = tuple[RepoId, GitOid]
 
@@ -109,6 +111,7 @@ class LogStatements:
         for act in acts:
             revision = _published(act)
             if revision is not None and revision not in self._hashes:
+                self._services.traffic.give_way(_MOST_REST_S)
                 self._keep(revision, self._dir_hash(revision))
 
     def state(self, uow: UnitOfWork, acts: Sequence[Act]) -> list[Stated]:

@@ -15,7 +15,7 @@ class Traffic:
     """Counts the requests that are being answered by this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._answering = 0
         self._last = float("-inf")
 
@@ -30,6 +30,17 @@ class Traffic:
             with self._lock:
                 self._answering -= 1
                 self._last = time.monotonic()
+                if not self._answering:
+                    self._lock.notify_all()
+
+    def give_way(self, most_s: float) -> None:
+        """Wait as long as somebody is answered at this very moment, but not longer than so many seconds.
+
+        For work in small pieces, before each: threads of one process compute by turns, so that a piece is
+        time that the answer comes later.
+        """
+        with self._lock:
+            self._lock.wait_for(lambda: not self._answering, most_s)
 
     @property
     def is_busy(self) -> bool:
