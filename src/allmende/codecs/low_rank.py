@@ -17,9 +17,11 @@ from allmende.codecs.rounding import numbers_of
 
 __all__ = ["Change", "change_of", "factors_of", "rank_of"]
 
-_ROWS, _FEWEST_ROWS = 128, 16
+_ROWS, _RUN_ROWS, _FEWEST_ROWS = 128, 8, 16
+"""So many rows are looked at, so many neighbours at a time: reading single ones costs more than reckoning."""
 _MOST_COLUMNS = 1 << 15
 _CLEAR_GAP = 8.0
+_UNSEEN = 1e-7
 _RUN_VALUES = 1 << 18
 
 Doubles = NDArray[np.float64]
@@ -61,20 +63,23 @@ def rank_of(change: Change) -> int | None:
     if not np.isfinite(sampled).all() or not sampled.any():
         return None
     seen, others = sampled[::2], sampled[1::2]
-    _, values, basis = np.linalg.svd(seen, full_matrices=False)
+    values, directions = _spectrum(seen)
     half = len(values) // 2
-    gaps = values[:half] / np.maximum(values[1 : half + 1], values[0] * 1e-12)
+    gaps = values[:half] / np.maximum(values[1 : half + 1], values[0] * _UNSEEN)
     rank = int(gaps.argmax()) + 1
     if gaps[rank - 1] < _CLEAR_GAP:
         return None
     # Rows that moved each in its own way have as many dimensions as were looked at, and others have more.
-    left = others - (others @ basis[:rank].T) @ basis[:rank]
+    basis = directions[:rank] @ seen / values[:rank, None]
+    left = others - (others @ basis.T) @ basis
     return rank if np.sum(left**2) * _CLEAR_GAP**2 < np.sum(others**2) else None
 
 
 def factors_of(change: Change, rank: int) -> bytes:
     """The factors of the change, float32: rows by rank, then rank by columns. Reads the whole twice."""
-    basis = np.linalg.svd(_sampled(change), full_matrices=False)[2][:rank]
+    sampled = _sampled(change)
+    values, directions = _spectrum(sampled)
+    basis = directions[:rank] @ sampled / np.maximum(values[:rank, None], values[0] * _UNSEEN)
     left = np.concatenate([(rows @ basis.T).astype(np.float32) for rows in _runs(change)])
     gram, mixed = np.zeros((rank, rank)), np.zeros((rank, change.columns))
     first = 0
@@ -87,9 +92,21 @@ def factors_of(change: Change, rank: int) -> bytes:
     return left.astype("<f4").tobytes() + right.astype("<f4").tobytes()
 
 
+def _spectrum(rows: Doubles) -> tuple[Doubles, Doubles]:
+    """The singular values of rows, the largest first, and what each row has of each direction.
+
+    Found from the products of the rows with each other, ten times sooner than from the rows themselves. That
+    loses what is smaller than _UNSEEN of the largest, which rounding to float32 hides in any case.
+    """
+    squares, directions = np.linalg.eigh(rows @ rows.T)
+    return np.sqrt(np.maximum(squares[::-1], 0)), directions.T[::-1]
+
+
 def _sampled(change: Change) -> Doubles:
-    places = np.unique(np.linspace(0, change.rows - 1, min(_ROWS, change.rows)).astype(np.int64))
-    return np.concatenate([change.read(int(place), 1) for place in places])
+    if change.rows <= _ROWS:
+        return change.read(0, change.rows)
+    places = np.linspace(0, change.rows - _RUN_ROWS, _ROWS // _RUN_ROWS).astype(np.int64)
+    return np.concatenate([change.read(int(place), _RUN_ROWS) for place in places])
 
 
 def _runs(change: Change) -> Iterator[Doubles]:
