@@ -26,7 +26,7 @@ from allmende.codecs.rans import coder, decode_residual
 from allmende.codecs.rans_tokens import WordShape, token_count
 from allmende.codecs.word_types import WORD_TYPES, WordType
 
-__all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "Habit", "decode_block", "encode_block"]
+__all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "Habit", "decode_block", "encode_block", "quick_size"]
 
 MAX_BLOCK_WORDS = 1 << 20
 _SAMPLES, _SAMPLE_WORDS = 4, 1024
@@ -114,6 +114,15 @@ def encode_block(
     return best, bytes(plain) if payload is None else payload
 
 
+def quick_size(plain: memoryview, words: WordType, predicted: memoryview | None) -> int:
+    """About how many bytes a block takes at most, by the form alone that is mostly the shortest."""
+    _check_sizes(len(plain), words, predicted)
+    if _is_equal(plain, predicted):
+        return 0
+    forms = _Forms(plain, words, predicted)
+    return min(len(plain), forms.alone_bytes() if predicted is None else forms.analysed()[2])
+
+
 def decode_block(
     codec: int, payload: memoryview, size_bytes: int, words: WordType, predicted: memoryview | None
 ) -> memoryview:
@@ -196,7 +205,7 @@ class _Forms:
         sample = _Forms(plain, self._words, predicted)
         sizes = {
             BlockCodec.PLANES: len(sample.planes()) * scale,
-            BlockCodec.ALONE: planes_bytes(split_planes(plain, self._words), sample._count) * scale,
+            BlockCodec.ALONE: sample.alone_bytes() * scale,
         }
         if predicted is not None:
             sizes[BlockCodec.XOR_PLANES] = len(sample.xor_planes()) * scale
@@ -209,6 +218,10 @@ class _Forms:
 
     def alone(self) -> bytes:
         return coded_planes(split_planes(self._plain, self._words), self._count)
+
+    def alone_bytes(self) -> int:
+        """About how many bytes ALONE takes."""
+        return planes_bytes(split_planes(self._plain, self._words), self._count)
 
     def xor_planes(self) -> bytes:
         flat = _FLAT[self._words.size_bytes]

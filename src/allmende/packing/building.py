@@ -1,7 +1,7 @@
 """Building a recipe: what is new of a file goes onto the shelf, and counts when the whole was read back.
 
-The file is read three times: to name its objects, to encode those that are new, and in the end only what was
-written, whose SHA-256 has to be that of the file.
+The file is read twice: to name its objects, and to encode those that are new. What was written is read back
+in the order of the file, each object as soon as it is there, and the SHA-256 of all has to be the file's.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +14,7 @@ from blake3 import blake3
 from allmende.codecs import (
     DamagedObject,
     EncodedObject,
+    EncodedReader,
     Literal,
     ObjectId,
     ObjectMissing,
@@ -64,6 +65,8 @@ class _Parts:
     rested_on: set[ObjectId] = field(default_factory=set)
     """What was written rests on these, so that they stay as they are."""
     chunks: dict[bytes, Piece] = field(default_factory=dict)
+    waiting: dict[ObjectId, tuple[Cut, Shelved | None]] = field(default_factory=dict)
+    """What is stored when the file comes to it; what is there already only if it becomes smaller."""
 
     def add(self, file_start: int, object_id: ObjectId, start: int, size: int) -> None:
         """Bytes of the file are these bytes of an object."""
@@ -95,11 +98,12 @@ class _Building:
         self._checkpoint = checkpoint
         self._done = 0
 
-    def advance(self, size: int) -> None:
-        """So many bytes more of the file are done."""
+    def advance(self, size: int = 0) -> None:
+        """So many bytes more of the file are done; asks whether to go on."""
         self._checkpoint()
-        self._done += size
-        self._progress(self._done)
+        if size:
+            self._done += size
+            self._progress(self._done)
 
     def add(self, encoded: EncodedObject, object_id: ObjectId) -> None:
         """Write an encoding of the object that was named when the file was read before."""
@@ -143,9 +147,9 @@ def build(
         try:
             opened = _opened(shelf, bases)
             building = _Building(place, shelf, intake, opened, unreadable, progress, checkpoint)
-            recipe = _stored(building, sha256, improve=improve)
+            recipe = _named(building, sha256, improve=improve)
             try:
-                _read_back(recipe, ObjectOpener(intake, shelf.report_damage), checkpoint)
+                _store(building, recipe)
             except (DamagedObject, ObjectMissing):
                 found = _unreadable(building, recipe, checkpoint) - unreadable
                 if not found:
@@ -158,12 +162,13 @@ def build(
             intake.discard()
 
 
-def _stored(building: _Building, sha256: Sha256, *, improve: bool) -> Recipe:
+def _named(building: _Building, sha256: Sha256, *, improve: bool) -> Recipe:
+    """The recipe, of which everything is stored but the tensors that wait to be."""
     tensors = tensors_in(building.place)
     others = other_bytes(building.place.size_bytes, tensors)
     if not can_be_cut(others):
         tensors, others = [], other_bytes(building.place.size_bytes, [])
-    _store_tensors(building, cut(tensors), improve=improve)
+    _name_tensors(building, cut(tensors), improve=improve)
     for start, size in others:
         if size >= SMALL_BYTES:
             _store_others(building, start, size)
@@ -183,43 +188,24 @@ def _opened(shelf: Shelf, bases: Sequence[Sequence[Recipe]]) -> list[Base]:
 # --- tensors -----------------------------------------------------------------------------------------------
 
 
-def _store_tensors(building: _Building, cuts: Sequence[Cut], *, improve: bool) -> None:
+def _name_tensors(building: _Building, cuts: Sequence[Cut], *, improve: bool) -> None:
+    parts = building.parts
     ids = [_name_of(building, plain_of(building.place, one)) for one in cuts]
     there = building.find(ids)
     for one, object_id in zip(cuts, ids, strict=True):
         known = there.get(object_id)
-        if object_id not in building.parts.written:
-            if known is None:
-                building.add(_encoded(building, one, object_id), object_id)
-            elif improve and not known.is_base and object_id not in building.parts.rested_on:
-                _improve(building, one, known)
+        if known is None or (improve and not known.is_base):
+            parts.waiting.setdefault(object_id, (one, known))
         start = 0
         for member in one.members:
-            building.parts.add(member.file_start, object_id, start, member.size_bytes)
+            parts.add(member.file_start, object_id, start, member.size_bytes)
             start += member.size_bytes
-        building.advance(one.size_bytes)
-
-
-def _encoded(building: _Building, one: Cut, object_id: ObjectId) -> EncodedObject:
-    plain = plain_of(building.place, one)
-    if object_id in building.unreadable:
-        # Others may rest on it: what rests on nothing is right for all of them.
-        return write_encoding(plain, word_type(one.dtype), None, building.opener)
-    return building.chooser.encode(one, plain, object_id, avoiding=building.avoided)
-
-
-def _improve(building: _Building, one: Cut, known: Shelved) -> None:
-    """Store an object on better bases, if it becomes much smaller by that."""
-    plain = plain_of(building.place, one)
-    encoded = building.chooser.encode(one, plain, known.object_id, known=True, avoiding=building.avoided)
-    if encoded.size_bytes <= _BETTER * known.stored_bytes:
-        building.add(encoded, known.object_id)
 
 
 def _name_of(building: _Building, plain: Plain) -> ObjectId:
     name = blake3()
     for start in range(0, plain.size_bytes, _BLOCK_BYTES):
-        building.advance(0)
+        building.advance()
         name.update(plain.read_at(start, min(_BLOCK_BYTES, plain.size_bytes - start)))
     return ObjectId(name.hexdigest())
 
@@ -254,7 +240,8 @@ def _store_run(building: _Building, start: int, run: Sequence[tuple[bytes, int]]
         return
     plain = PlacedBytes(building.place, [(start, size)])
     object_id = _name_of(building, plain)
-    if object_id not in building.parts.written and object_id not in building.find([object_id]):
+    parts = building.parts
+    if object_id not in parts.written | parts.waiting.keys() and object_id not in building.find([object_id]):
         building.add(write_encoding(plain, word_type("U8"), None, building.opener), object_id)
     places: dict[bytes, Piece] = {}
     at = 0
@@ -262,8 +249,8 @@ def _store_run(building: _Building, start: int, run: Sequence[tuple[bytes, int]]
         places[name] = Piece(object_id, at, length)
         at += length
     building.intake.add_chunks(places)
-    building.parts.chunks |= places
-    building.parts.add(start, object_id, 0, size)
+    parts.chunks |= places
+    parts.add(start, object_id, 0, size)
 
 
 def _chunks(building: _Building, start: int, size: int) -> Iterator[tuple[bytes, int]]:
@@ -272,7 +259,7 @@ def _chunks(building: _Building, start: int, size: int) -> Iterator[tuple[bytes,
         count = min(_BLOCK_BYTES, start + size - at)
         for chunk in chunker.feed(building.place.read_at(at, count)):
             yield chunk_hash(chunk), len(chunk)
-        building.advance(count)
+        building.advance()
     for chunk in chunker.finish():
         yield chunk_hash(chunk), len(chunk)
 
@@ -317,14 +304,72 @@ def _recipe(building: _Building, sha256: Sha256) -> Recipe:
     return Recipe(sha256, place.size_bytes, tuple(parts.objects), tuple(segments), bytes(literals))
 
 
-def _read_back(recipe: Recipe, opener: ObjectOpener, checkpoint: Callable[[], None]) -> None:
-    """Raises DamagedObject where the whole, which the reader holds against its SHA-256, is not had."""
-    with RecipeReader(recipe, opener) as reader:
-        while reader.read(_BLOCK_BYTES):
-            checkpoint()
+class _Stored:
+    """The objects of a file as they are read back: those that wait are stored when first asked for."""
+
+    def __init__(self, building: _Building) -> None:
+        self._building = building
+        self._opener = ObjectOpener(building.intake, building.shelf.report_damage)
+        self._last: tuple[ObjectId, EncodedReader] | None = None
+
+    def __call__(self, object_id: ObjectId) -> Plain:
+        """The bytes of an object, decoded from what was written. Raises ObjectMissing, DamagedObject."""
+        waiting = self._building.parts.waiting.pop(object_id, None)
+        if waiting is not None:
+            self.settle()
+            one, known = waiting
+            if known is None:
+                self._write(self._encoded(one, object_id), object_id)
+            elif object_id not in self._building.parts.rested_on:
+                self._improve(one, known)
+        if self._last is not None and self._last[0] == object_id:
+            return self._last[1]
+        return self._opener(object_id)
+
+    def settle(self) -> None:
+        """Raises DamagedObject where the bases that the last object was decoded from were not what they are
+        named by.
+        """
+        if self._last is not None:
+            self._building.chooser.held.check(self._last[1].parents)
+            self._last = None
+
+    def _write(self, encoded: EncodedObject, object_id: ObjectId) -> None:
+        """Write an encoding, and have it read from there as long as its bases are at hand."""
+        self._building.add(encoded, object_id)
+        (stored, *_) = self._building.intake.encodings(object_id)
+        self._last = object_id, EncodedReader(stored, self._building.chooser.held.whole)
+
+    def _encoded(self, one: Cut, object_id: ObjectId) -> EncodedObject:
+        building = self._building
+        plain = plain_of(building.place, one)
+        if object_id in building.unreadable:
+            # Others may rest on it: what rests on nothing is right for all of them.
+            return write_encoding(plain, word_type(one.dtype), None, building.opener)
+        return building.chooser.encode(one, plain, object_id, avoiding=building.avoided)
+
+    def _improve(self, one: Cut, known: Shelved) -> None:
+        """Store an object on better bases, if it becomes much smaller by that."""
+        building = self._building
+        plain = plain_of(building.place, one)
+        encoded = building.chooser.encode(one, plain, known.object_id, known=True, avoiding=building.avoided)
+        if encoded.size_bytes <= _BETTER * known.stored_bytes:
+            self._write(encoded, known.object_id)
+
+
+def _store(building: _Building, recipe: Recipe) -> None:
+    """Store what waits, and read everything back.
+
+    Raises DamagedObject where the whole, which the reader holds against its SHA-256, is not had.
+    """
+    stored = _Stored(building)
+    with RecipeReader(recipe, stored) as reader:
+        while count := reader.pass_over(_BLOCK_BYTES):
+            building.advance(count)
+    stored.settle()
 
 
 def _unreadable(building: _Building, recipe: Recipe, checkpoint: Callable[[], None]) -> frozenset[ObjectId]:
     """The objects of a recipe that were there before, and of which not all can be read."""
-    before = (one for one in recipe.objects if one not in building.parts.written)
+    before = (one for one in building.shelf.find(recipe.objects) if one not in building.parts.written)
     return frozenset(one for one in before if not is_readable(partial(building.opener, one), checkpoint))

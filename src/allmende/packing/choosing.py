@@ -7,7 +7,7 @@ vocabulary, is built on whatever is nearest in each place.
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 from allmende.codecs import (
@@ -15,6 +15,7 @@ from allmende.codecs import (
     Candidate,
     Child,
     DamagedObject,
+    Effort,
     EncodedObject,
     ObjectId,
     ObjectMissing,
@@ -29,6 +30,7 @@ from allmende.codecs import (
     WordType,
     complete,
     estimate,
+    object_id,
     word_type,
     write_encoding,
 )
@@ -46,13 +48,41 @@ _NEXT_TO_NOTHING = 1000
 _WORTH = 0.97
 """A prediction that saves less than this of what the object takes alone is not worth its base."""
 _HELD_BYTES = 64 * 1024 * 1024
-"""So much of what an object may rest on is kept plain while it is chosen and encoded."""
+"""So much of what an object may rest on is kept plain while it is chosen, encoded and read back."""
+_SMALL_BYTES = 8 * 1024 * 1024
+"""What is not larger is kept when it is first read: samples are of about as many of its blocks as it has."""
+_CLEAR = 0.7
+"""What takes so much less than the object alone, by a small sample, needs no larger one. A small one shows
+predictions as worse than they are: their tables are longer."""
+_NEAR = 1.3
+"""Of predictions of which a small sample shows no more than this between them a larger one tells the best."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
     prediction: Prediction
     cost: float
+
+
+class _Alone:
+    """About what an object takes without a prediction, from samples that are drawn when asked for."""
+
+    def __init__(self, plain: Plain, words: WordType) -> None:
+        self._plain = plain
+        self.words = words
+
+    @cached_property
+    def quick(self) -> int:
+        """By a small sample."""
+        return estimate(self._plain, self.words, effort=Effort.QUICK)
+
+    @cached_property
+    def _thorough(self) -> int:
+        return estimate(self._plain, self.words)
+
+    def is_clearly_more(self, size_bytes: float) -> bool:
+        """Whether a prediction is worth its base by which the object takes so much."""
+        return size_bytes < _CLEAR * self.quick or size_bytes < _WORTH * self._thorough
 
 
 class _Known(Protocol):
@@ -71,16 +101,31 @@ class _Held:
         self._kept: dict[ObjectId, Plain] = {}
         self._room = _HELD_BYTES
 
-    def __call__(self, object_id: ObjectId) -> Plain:
+    def sampled(self, object_id: ObjectId) -> Plain:
+        """An object of which some is read: kept if it is small."""
+        return self._opened(object_id, min(self._room, _SMALL_BYTES))
+
+    def whole(self, object_id: ObjectId) -> Plain:
+        """An object of which all is read, and more than once."""
+        return self._opened(object_id, self._room)
+
+    def _opened(self, object_id: ObjectId, most: int) -> Plain:
         kept = self._kept.get(object_id)
         if kept is not None:
             return kept
         plain = self._resolve(object_id)
-        if plain.size_bytes > self._room:
+        if plain.size_bytes > most:
             return plain
         self._room -= plain.size_bytes
         self._kept[object_id] = BytesPlain(plain.read_at(0, plain.size_bytes))
         return self._kept[object_id]
+
+    def check(self, ids: Iterable[ObjectId]) -> None:
+        """Raises DamagedObject where what is kept of these is not what their names say."""
+        for one in ids:
+            kept = self._kept.get(one)
+            if kept is not None and object_id(kept.read_at(0, kept.size_bytes)) != one:
+                raise DamagedObject(f"The object {one} changed in memory.")
 
     def let_go(self) -> None:
         """Keep nothing any more."""
@@ -95,8 +140,9 @@ class Chooser:
         self._shelf = shelf
         self._bases = bases
         self._opener = opener
-        self._held = _Held(opener)
-        self._proposer = Proposer(self._held)
+        self.held = _Held(opener)
+        """Gives what the last encoding rests on, each byte of it as it was decoded and checked once."""
+        self._proposer = Proposer(self.held.sampled)
         self._known: dict[ObjectId, Shelved] = {}
 
     def encode(
@@ -119,6 +165,7 @@ class Chooser:
             and self._may_use(objects_of(candidate.reference), object_id, avoiding, known=known)
         ]
         child = Child(plain, one.dtype, one.columns)
+        self.held.let_go()
         try:
             return self._smallest(child, candidates)
         except (DamagedObject, ObjectMissing):
@@ -129,46 +176,43 @@ class Chooser:
             ]
             if len(sound) == len(candidates):
                 raise  # it is no base that is damaged
+            self.held.let_go()
             return self._smallest(child, sound)
 
     def _smallest(self, child: Child, candidates: Sequence[Candidate]) -> EncodedObject:
-        try:
-            return self._tried(child, candidates)
-        finally:
-            self._held.let_go()
+        alone = _Alone(child.plain, word_type(child.dtype))
+        prediction = self._best(child, candidates, alone) if candidates else None
+        encoded = write_encoding(child.plain, alone.words, prediction, self.held.whole)
+        if prediction is None or alone.is_clearly_more(encoded.size_bytes):
+            return encoded
+        whole = write_encoding(child.plain, alone.words, None, self.held.whole)
+        return min(encoded, whole, key=lambda form: form.size_bytes)
 
-    def _tried(self, child: Child, candidates: Sequence[Candidate]) -> EncodedObject:
-        words = word_type(child.dtype)
-        proposals = self._proposer.propose(child, candidates) if candidates else []
-        most = _WORTH * estimate(child.plain, words) if proposals else 0.0
-        best = self._best(child.plain, words, proposals, most)
-        if best is None:
-            return write_encoding(child.plain, words, None, self._held)
-        encoded = write_encoding(child.plain, words, best.prediction, self._held)
-        if encoded.size_bytes > most:
-            alone = write_encoding(child.plain, words, None, self._held)
-            return min(encoded, alone, key=lambda form: form.size_bytes)
-        return encoded
-
-    def _best(
-        self, plain: Plain, words: WordType, proposals: Iterable[Proposal], most: float
-    ) -> _Trial | None:
-        """The trial that costs least, and less than `most`."""
-        best: _Trial | None = None
-        for proposal in proposals:
-            trial = self._try(proposal, plain, words)
-            if trial is not None and trial.cost < (most if best is None else best.cost):
-                best = trial
-                if best.cost * _NEXT_TO_NOTHING < most:
-                    break
-        return best
+    def _best(self, child: Child, candidates: Sequence[Candidate], alone: "_Alone") -> Prediction | None:
+        """The prediction that costs least, if that is less than the object takes alone."""
+        trials: list[_Trial] = []
+        for proposal in self._proposer.propose(child, candidates):
+            trial = self._try(proposal, child.plain, alone.words)
+            if trial is None:
+                continue
+            if trial.cost * _NEXT_TO_NOTHING < alone.quick:
+                return trial.prediction
+            trials.append(trial)
+        least = min((trial.cost for trial in trials), default=0.0)
+        near = [trial for trial in trials if trial.cost <= _NEAR * least]
+        if len(near) != 1 or not least < _CLEAR * alone.quick:
+            near = [self._tried(one.prediction, child.plain, alone.words, Effort.THOROUGH) for one in near]
+        best = min(near, key=lambda trial: trial.cost, default=None)
+        return best.prediction if best is not None and alone.is_clearly_more(best.cost) else None
 
     def _try(self, proposal: Proposal, plain: Plain, words: WordType) -> _Trial | None:
         try:
-            prediction = complete(proposal, plain, self._held)
-            cost = estimate(plain, words, Predictor(prediction, self._held))
+            return self._tried(complete(proposal, plain, self.held.whole), plain, words, Effort.QUICK)
         except PredictionImpossible:
             return None
+
+    def _tried(self, prediction: Prediction, plain: Plain, words: WordType, effort: Effort) -> _Trial:
+        cost = estimate(plain, words, Predictor(prediction, self.held.sampled), effort)
         described = len(prediction.document()) // 4 + len(prediction.side)
         return _Trial(prediction, (cost + described) * self._penalty(prediction.parents))
 

@@ -25,6 +25,7 @@ from allmende.codecs import (
     Plain,
     PredictionImpossible,
     Recipe,
+    Resolve,
     Stretch,
 )
 from allmende.packing.ahead import PartsAhead, part_ends
@@ -247,7 +248,7 @@ class RecipeReader(io.RawIOBase):
     def __init__(
         self,
         recipe: Recipe,
-        objects: ObjectOpener,
+        objects: Resolve,
         ahead: Executor | None = None,
         until: int | None = None,
         *,
@@ -308,6 +309,13 @@ class RecipeReader(io.RawIOBase):
         part = _bytes_of(self._next(self._at, most))
         self._at += len(part)
         return part
+
+    def pass_over(self, most: int) -> int:
+        """Read on for the sake of what is verified by that; how many bytes, none only at the end."""
+        most = min(most, self._recipe.size_bytes - self._at)
+        count = len(self._next(self._at, most)) if most > 0 else 0
+        self._at += count
+        return count
 
     def _next(self, start: int, most: int) -> memoryview:
         """One to `most` bytes, which are taken into the SHA-256 of the whole."""
