@@ -115,7 +115,7 @@ def write_head(
 
 
 def _shorter(data: bytes) -> bytes:
-    frame = compressed(data, 9)
+    frame = compressed(data, 9) if data else data
     return frame if len(frame) < len(data) else data
 
 

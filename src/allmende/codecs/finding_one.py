@@ -1,6 +1,7 @@
 """Finding what was made of one stored tensor: a copy, a cast, a scaled or a pruned one."""
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ _SPREAD = 2.0
 """One factor is looked for where the middle half of the ratios is no wider than this, see _spread."""
 _THINNED, _THINNED_SPREAD = 2048, 8.0
 """So many ratios tell in a fraction of the time where there is none."""
-_NARROW = ("BF16", "F16", "F8_E4M3", "F8_E5M2")
+_NARROW = MappingProxyType({"BF16": 7, "F16": 10, "F8_E4M3": 3, "F8_E5M2": 2})
+"""Narrow types, and how many bits of the mantissa they have."""
 
 
 def find_copies(sample: Sample) -> Iterator[Draft]:
@@ -45,11 +47,19 @@ def find_casts(sample: Sample) -> Iterator[Draft]:
 def through(values: Numbers, from_words: str, to_words: str) -> Iterator[tuple[Step, ...]]:
     """The ways of a cast between two types: straight, and by narrower types in which all of `values` fit."""
     yield ()
-    for narrow in _NARROW:
-        if narrow in {from_words, to_words}:
+    least = _least_mantissa_bits(values[:_FIRST])
+    for narrow, mantissa_bits in _NARROW.items():
+        if narrow in {from_words, to_words} or mantissa_bits < least:
             continue
         if _fit_in(values[:_FIRST], narrow) and _fit_in(values, narrow):
             yield (Round(narrow),)
+
+
+def _least_mantissa_bits(values: Numbers) -> int:
+    """In types with fewer bits after the point these values do not all fit; told without a cast."""
+    single = rounded_to(values, "F32")
+    used = int(np.bitwise_or.reduce(single[np.isfinite(single)].view(np.uint32), initial=0))
+    return 23 - ((used | 1 << 23) & -(used | 1 << 23)).bit_length() + 1
 
 
 def _fit_in(values: Numbers, narrow: str) -> bool:
@@ -90,15 +100,22 @@ def _spread(ratio: NDArray[np.float64]) -> float:
     """How wide the middle half of ratios is, in parts of how far their middle is from 1."""
     if ratio.size < 16:
         return 0.0
-    below, middle, above = np.quantile(ratio, (0.25, 0.5, 0.75))
-    return float("inf") if middle == 1.0 else float((above - below) / abs(middle - 1))
+    below, middle, above = _quarters(ratio)
+    return float("inf") if middle == 1.0 else (above - below) / abs(middle - 1)
+
+
+def _quarters(ratio: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Below which a quarter, half, and three quarters of ratios lie."""
+    places = [ratio.size * quarter // 4 for quarter in (1, 2, 3)]
+    below, middle, above = np.partition(ratio, places)[places].tolist()
+    return below, middle, above
 
 
 def _factor(ratio: NDArray[np.float64]) -> float | None:
     """The factor in the middle, if the child's values are about so many times the parent's."""
     if ratio.size < 16 or _spread(ratio) > _SPREAD:
         return None
-    below, above = np.quantile(ratio, (0.25, 0.75))
+    below, _, above = _quarters(ratio)
     # The mean of the middle half has far less noise of rounding than a single ratio.
     found = float(ratio[(ratio >= below) & (ratio <= above)].mean())
     return found if np.isfinite(found) and found != 1.0 else None

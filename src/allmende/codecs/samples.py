@@ -95,6 +95,7 @@ class Sample:
     candidates: tuple[Sampled, ...]
     unit: int
     _seen: dict[tuple[int, int], NDArray[np.uint8]] = field(default_factory=dict)
+    _numbers: list[Numbers] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -119,8 +120,12 @@ class Sample:
         """The child's values, if it is of floats, as many as each candidate's."""
         if self.child.dtype not in FLOAT_TYPES:
             return None
-        found = self.child_bytes(Words(self.child.dtype))
-        return None if found is None else numbers_of(found.data, self.child.dtype)
+        if not self._numbers:
+            found = self.child_bytes(Words(self.child.dtype))
+            if found is None:
+                return None
+            self._numbers.append(numbers_of(found.data, self.child.dtype))
+        return self._numbers[0]
 
     @property
     def floats(self) -> tuple[Sampled, ...]:
@@ -216,17 +221,17 @@ def _fit(predicted: NDArray[np.uint8], child: NDArray[np.uint8], output: Output)
     left, right = (_in_order(data.view(f"<u{size}"), output.dtype) for data in (predicted, child))
     apart = np.abs(left - right)
     # A word that is off by d costs about twice log2(d), as numbers of any size are written without a bound.
-    return Fit(float(np.mean(apart == 0)), float(np.mean(np.log2(1 + apart))) / size)
+    bits = np.log2((1 + apart).astype(np.float32))
+    return Fit(1 - np.count_nonzero(apart) / len(apart), float(np.mean(bits, dtype=np.float64)) / size)
 
 
-def _in_order(words: NDArray[np.unsignedinteger], dtype: str) -> NDArray[np.float64]:
-    bits = 8 * words.dtype.itemsize
-    wide = words.astype(np.int64)
-    if dtype == "U8":
-        return wide.astype(np.float64)
-    if dtype == "I8":
-        return np.where(wide >= 128, wide - 256, wide).astype(np.float64)
-    if bits == 64:
-        return np.where(wide < 0, -(wide & ((1 << 63) - 1)), wide).astype(np.float64)
-    size = wide & ((1 << (bits - 1)) - 1)
-    return np.where(wide >> (bits - 1), -size, size).astype(np.float64)
+def _in_order(words: NDArray[np.unsignedinteger], dtype: str) -> NDArray[np.integer] | NDArray[np.float64]:
+    """Words as numbers that are as far from each other as the words are."""
+    size = words.dtype.itemsize
+    if dtype in {"U8", "I8"}:
+        return (words if dtype == "U8" else words.view(np.int8)).astype(np.int32)
+    wide: type[np.signedinteger] = np.int32 if size < 4 else np.int64
+    signed: NDArray[np.signedinteger] = words.view(f"<i{size}").astype(wide)
+    placed = np.where(signed < 0, -(signed & ((1 << (8 * size - 1)) - 1)), signed)
+    # Two of eight bytes may be further apart than such a word can tell.
+    return placed if size < 8 else placed.astype(np.float64)

@@ -35,6 +35,8 @@ _BASES = (
 )  # fmt: skip
 """What models with a head call the base model within them (`base_model_prefix` in transformers)."""
 
+_STRIPPED = _WRAPPERS + _BASES
+
 _DISTILBERT_LAYER = re.compile(
     r"^transformer\.layer\.\d+\.(?:attention|ffn|sa_layer_norm|output_layer_norm)\."
 )
@@ -89,6 +91,8 @@ def canonical_name(name: str) -> str:
 
 
 def _stripped(name: str) -> str:
+    if not name.startswith(_STRIPPED):
+        return name
     for prefix in _WRAPPERS:
         if name.startswith(prefix) and name != prefix:
             return name[len(prefix) :]
