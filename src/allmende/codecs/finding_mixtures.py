@@ -28,6 +28,9 @@ _NOISE_FACTOR = 8.0
 """How far beyond the noise of rounding what is left of a mixture may be, to be called just this mixture."""
 _WORTH_TRYING = 0.5
 """A mixture that does not fit is tried if it leaves at most this of the best single one's variance."""
+_SAME, _SURELY = 1e-13, 0.5
+"""Where all candidates are mixed those that differ by no more are taken as one; what is left may be this
+factor too much."""
 
 Doubles = NDArray[np.float64]
 
@@ -55,6 +58,8 @@ def find_mixtures(sample: Sample) -> Iterator[Mixture]:
         return
     best: Mixture | None = None
     least = _WORTH_TRYING * problem.least_alone()
+    if problem.least_together() > max(least, problem.noise_of_exact):
+        return  # what all of them leave together, no few of them can do without
     for size in range(2, min(_MOST_MIXED, len(problem.candidates)) + 1):
         found = []
         for members in combinations(range(len(problem.candidates)), size):
@@ -80,6 +85,8 @@ class _Problem:
     ) -> None:
         self.candidates = candidates
         self._child, self._parents, self._noise, self._bias = child, parents, noise, bias
+        self.noise_of_exact = _NOISE_FACTOR * noise
+        """The largest variance that is left of a mixture that is just this one."""
 
     @classmethod
     def of(cls, child: Doubles, sample: Sample) -> "_Problem | None":
@@ -97,6 +104,18 @@ class _Problem:
     def least_alone(self) -> float:
         """The variance that the best single candidate leaves."""
         return float(((self._child - self._parents) ** 2).mean(axis=1).min())
+
+    def least_together(self) -> float:
+        """About the variance that the best mixture of all candidates leaves, never much more than that."""
+        start = self._parents[0]
+        columns = np.stack([*(self._parents[1:] - start), start])
+        scale = np.sqrt((columns**2).mean(axis=1))
+        scaled, rest = columns / np.where(scale > 0, scale, 1)[:, None], self._child - start
+        inverse = np.linalg.pinv(scaled @ scaled.T / len(rest), rcond=_SAME, hermitian=True)
+        found = np.zeros(len(columns))
+        for _ in range(2):
+            found += inverse @ (scaled @ (rest - found @ scaled) / len(rest))
+        return _SURELY * float(((rest - found @ scaled) ** 2).mean())
 
     def solved(self, members: tuple[int, ...]) -> tuple[Mixture | None, float]:
         """The mixture of these that fits best, and the variance that it leaves. None without a solution."""
@@ -118,7 +137,7 @@ class _Problem:
         spread = np.sqrt(max(left, self._noise) * np.linalg.inv(gram).diagonal() / len(rest)) / scale
         shares = found / scale
         weights = (1 + float(shares[-1]) - float(shares[:-1].sum()), *map(float, shares[:-1]))
-        exact = left <= _NOISE_FACTOR * self._noise and all(abs(weight) > 1e-4 for weight in weights)
+        exact = left <= self.noise_of_exact and all(abs(weight) > 1e-4 for weight in weights)
         chosen = tuple(self.candidates[member] for member in members)
         return Mixture(chosen, weights, max(self._bias, float(spread.max())), exact), left
 

@@ -54,6 +54,8 @@ _SMALL_BYTES = 8 * 1024 * 1024
 _CLEAR = 0.7
 """What takes so much less than the object alone, by a small sample, needs no larger one. A small one shows
 predictions as worse than they are: their tables are longer."""
+_ALIKE = 6
+"""After so many objects alike on the same bases, others are tried for every so many-th one only."""
 _NEAR = 1.3
 """Of predictions of which a small sample shows no more than this between them a larger one tells the best."""
 
@@ -83,6 +85,38 @@ class _Alone:
     def is_clearly_more(self, size_bytes: float) -> bool:
         """Whether a prediction is worth its base by which the object takes so much."""
         return size_bytes < _CLEAR * self.quick or size_bytes < _WORTH * self._thorough
+
+
+class _Favourites:
+    """Which bases the objects before were built on, as the tensors of a model mostly have the same.
+
+    Others are tried again where these do worse than before, and now and then.
+    """
+
+    def __init__(self) -> None:
+        self._origins: frozenset[str] = frozenset()
+        self._times = 0
+        self._alone = 0
+        self._most = 0.0
+
+    def among(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The candidates that are enough to try; none where all have to be."""
+        chosen = [one for one in candidates if one.origin in self._origins]
+        known = self._times >= _ALIKE and self._alone < _ALIKE and len(chosen) == len(self._origins)
+        return chosen if known and len(chosen) < len(candidates) else []
+
+    def do_as_well(self, share: float) -> bool:
+        """Whether an object takes no greater share of its bytes on these than those before did."""
+        self._alone += 1
+        return share <= self._most
+
+    def add(self, origins: frozenset[str], share: float) -> None:
+        """Of all candidates those of these origins were the best, and an object takes such a share."""
+        if origins != self._origins:
+            self._origins, self._times, self._most = origins, 0, 0.0
+        self._times += 1
+        self._alone = 0
+        self._most = max(self._most, share)
 
 
 class _Known(Protocol):
@@ -143,6 +177,7 @@ class Chooser:
         self.held = _Held(opener)
         """Gives what the last encoding rests on, each byte of it as it was decoded and checked once."""
         self._proposer = Proposer(self.held.sampled)
+        self._favourites = _Favourites()
         self._known: dict[ObjectId, Shelved] = {}
 
     def encode(
@@ -167,7 +202,7 @@ class Chooser:
         child = Child(plain, one.dtype, one.columns)
         self.held.let_go()
         try:
-            return self._smallest(child, candidates)
+            return self._among(child, candidates)
         except (DamagedObject, ObjectMissing):
             sound = [
                 candidate
@@ -178,6 +213,18 @@ class Chooser:
                 raise  # it is no base that is damaged
             self.held.let_go()
             return self._smallest(child, sound)
+
+    def _among(self, child: Child, candidates: Sequence[Candidate]) -> EncodedObject:
+        """The smallest encoding on these; on those alone that were right so far if they do as well."""
+        few = self._favourites.among(candidates)
+        if few:
+            encoded = self._smallest(child, few)
+            if self._favourites.do_as_well(encoded.size_bytes / encoded.plain_bytes):
+                return encoded
+        encoded = self._smallest(child, candidates)
+        origins = (one.origin for one in candidates if encoded.parents & objects_of(one.reference))
+        self._favourites.add(frozenset(origins), encoded.size_bytes / encoded.plain_bytes)
+        return encoded
 
     def _smallest(self, child: Child, candidates: Sequence[Candidate]) -> EncodedObject:
         alone = _Alone(child.plain, word_type(child.dtype))
