@@ -26,6 +26,9 @@ _log = logging.getLogger(__name__)
 
 def main() -> NoReturn:
     """Run the command that the process was started with, and end the process."""
+    # The matrices that are reckoned with here are small. Where a library shares each out among threads, these
+    # wait for each other, the longer the busier the machine is: up to twelve times the processor time.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.argv[1:2] == ["scan"]:
         # Its process loads while the rest of the command does.
         from allmende.cli.scan_server import begin
