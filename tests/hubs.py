@@ -1,12 +1,14 @@
 """Real hubs in processes of their own, for tests that talk to one as anybody would."""
 
+import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from tests.databases import new_database_file
-from tools.serving import HubProcess
+from tests.nursery import run_command, start_command
+from tools.serving import HubProcess, Process
 
 DEATH_S = 60.0
 
@@ -24,9 +26,13 @@ USERS = {
 
 @dataclass
 class RunningHub(HubProcess):
-    """A hub under `allmende serve`, with people on it. Use as a context manager."""
+    """A hub under `allmende serve`, with people on it. Use as a context manager.
+
+    Its process is forked from one that is loaded already; with `from_nothing`, or a wrapper, Python starts.
+    """
 
     people: Mapping[str, Any] | None = field(default_factory=lambda: USERS)
+    from_nothing: bool = False
 
     def start(self, wrapper: tuple[str, ...] = ()) -> None:
         """Start serving; a new hub gets its people first."""
@@ -46,3 +52,16 @@ class RunningHub(HubProcess):
                 return
             time.sleep(0.02)
         raise AssertionError("the hub is still alive")
+
+    def _run(self, arguments: Sequence[str], stdin: str) -> "subprocess.CompletedProcess[str]":
+        if self.from_nothing:
+            return super()._run(arguments, stdin)
+        return run_command(arguments, env=self.whole_environment(), input=stdin)
+
+    def _begin(self, arguments: Sequence[str], wrapper: Sequence[str], log: IO[bytes]) -> Process:
+        if self.from_nothing or wrapper:
+            return super()._begin(arguments, wrapper, log)
+        environment = self.whole_environment()
+        return start_command(
+            arguments, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )

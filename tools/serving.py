@@ -13,11 +13,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Protocol, Self
 
 __all__ = ["HubFailed", "HubProcess"]
 
@@ -30,6 +30,18 @@ _ADDRESS = re.compile(r"Allmende is at (http://\S+)")
 
 class HubFailed(Exception):
     """The hub, or a command on its data, did not do what it was started for; says what it printed."""
+
+
+class Process(Protocol):
+    """What a hub's process is asked: as much of `subprocess.Popen`."""
+
+    returncode: Any
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
 
 
 @dataclass
@@ -45,7 +57,7 @@ class HubProcess:
     port: int = 0
     python: str = sys.executable
     url: str = ""
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -80,15 +92,7 @@ class HubProcess:
 
     def command(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """Run an `allmende` command on this data; what it printed. Raises HubFailed, with `check`."""
-        done = subprocess.run(
-            [self.python, "-m", "allmende", *arguments],
-            env=self._environment(),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_COMMAND_S,
-        )
+        done = self._run(arguments, stdin)
         if check and done.returncode:
             words = " ".join(arguments)
             raise HubFailed(f"allmende {words} ended with {done.returncode}:\n{done.stderr}{done.stdout}")
@@ -108,14 +112,7 @@ class HubProcess:
         seen = len(self.log)
         with self.log_file.open("ab") as log:
             # A group of its own: Ctrl-C reaches us alone, and we end the hub in order.
-            self.process = subprocess.Popen(
-                [*wrapper, self.python, "-m", "allmende", "serve", "--port", port, *self.options],
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self.process = self._begin(("serve", "--port", port, *self.options), wrapper, log)
         try:
             self.url = self._wait_until_ready(self.process, seen)
         except BaseException:
@@ -152,7 +149,7 @@ class HubProcess:
         """Whether it is ready for requests."""
         return bool(self.url) and _is_ready(self.url)
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], seen: int) -> str:
+    def _wait_until_ready(self, process: Process, seen: int) -> str:
         deadline = time.monotonic() + _START_S
         while True:
             printed = self.log[seen:]
@@ -163,7 +160,29 @@ class HubProcess:
                 raise HubFailed(f"the hub did not start:\n{printed[-_LOG_SHOWN_CHARS:]}")
             time.sleep(0.05)
 
-    def _environment(self) -> dict[str, str]:
+    def _run(self, arguments: Sequence[str], stdin: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [self.python, "-m", "allmende", *arguments],
+            env=self.whole_environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_S,
+        )
+
+    def _begin(self, arguments: Sequence[str], wrapper: Sequence[str], log: IO[bytes]) -> Process:
+        return subprocess.Popen(
+            [*wrapper, self.python, "-m", "allmende", *arguments],
+            env=self.whole_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def whole_environment(self) -> dict[str, str]:
+        """What its processes find in their environment."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ALLMENDE_")}
         return {**inherited, "ALLMENDE_DATA": str(self.data), **self.environment}
 

@@ -9,7 +9,7 @@ process dies by SIGKILL on the spot, as in a power cut. Crash tests list `POINTS
 import os
 import signal
 
-__all__ = ["ARCHIVE_POINTS", "DELTA_POINTS", "PACK_POINTS", "POINTS", "XET_POINTS", "reach"]
+__all__ = ["ARCHIVE_POINTS", "DELTA_POINTS", "PACK_POINTS", "POINTS", "XET_POINTS", "arm", "reach"]
 
 POINTS = (
     "upload.receiving",
@@ -79,8 +79,18 @@ LOG_POINTS = (
 )
 """Those that the log passes: from an act to a signed checkpoint."""
 
-_name, _, _nth = os.environ.get("ALLMENDE_FAILPOINT", "").partition(":")
-_remaining = {_name: int(_nth or "1")} if _name else {}
+_remaining: dict[str, int] = {}
+
+
+def arm() -> None:
+    """Take the point from the environment: done once here, and by a process that was forked into another."""
+    name, _, nth = os.environ.get("ALLMENDE_FAILPOINT", "").partition(":")
+    _remaining.clear()
+    if name:
+        _remaining[name] = int(nth or "1")
+
+
+arm()
 
 
 def reach(name: str) -> None:

@@ -1,7 +1,6 @@
 """`allmende pull` beside the stock client, which finds without a network what it has left in the cache."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,12 @@ from tests.contract.conftest import ClientOf
 from tests.contract.folders import Folder
 from tests.contract.traffic import Traffic
 from tests.hubs import RunningHub
+from tests.nursery import run_command
 
 
 def pulled(client: Client, *arguments: str, code: int = 0) -> Any:
     """What `allmende pull --json` says, run with the client's home and token; its errors where it fails."""
-    command = [sys.executable, "-m", "allmende", "pull", *arguments, "--json"]
-    environ = {key: value for key, value in client.environment.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        command, env=environ, cwd=client.home, capture_output=True, text=True, timeout=110, check=False
-    )
+    done = run_command(["pull", *arguments, "--json"], env=client.environment, cwd=client.home)
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout) if code == 0 else done.stderr
 

@@ -3,8 +3,6 @@
 import hashlib
 import http.client
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +18,12 @@ from tests.contract.conftest import ClientOf
 from tests.contract.test_pull import pulled
 from tests.contract.test_pull_packed import SETTINGS, family
 from tests.hubs import RunningHub
+from tests.nursery import run_command
 
 
 def pushed(client: Client, *arguments: str, code: int = 0) -> Any:
     """What `allmende push --json` says, run with the client's home and token; its errors where it fails."""
-    command = [sys.executable, "-m", "allmende", "push", *arguments, "--json"]
-    environ = {key: value for key, value in client.environment.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        command, env=environ, cwd=client.home, capture_output=True, text=True, timeout=110, check=False
-    )
+    done = run_command(["push", *arguments, "--json"], env=client.environment, cwd=client.home)
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout) if code == 0 else done.stderr
 
@@ -195,16 +190,9 @@ def test_a_hub_that_knows_no_deltas_gets_files_as_they_are(
     mine = f"bob/tuned-{uuid4().hex[:8]}"
     with without_deltas(own_hub) as (address, sent):
         client = client_of("bob", endpoint=address)
-        command = [sys.executable, "-m", "allmende", "push", str(folder), mine, "--create"]
-        environ = {key: value for key, value in client.environment.items() if key != "PYTHONPATH"}
-        done = subprocess.run(
-            [*command, "--base", str(here)],
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=True,
-        )
+        command = ["push", str(folder), mine, "--create", "--base", str(here)]
+        done = run_command(command, env=client.environment)
+        assert done.returncode == 0, done.stderr
         assert done.stderr.count("This hub takes no deltas: what it lacked went as it is.") == 1
         assert len(sent) == 1
         assert "/deltas/" not in sent[0]

@@ -1,7 +1,6 @@
 """`allmende record` and `allmende bom` against a hub in a process of its own."""
 
 import json
-import subprocess
 import sys
 import time
 import urllib.request
@@ -16,6 +15,7 @@ from safetensors.numpy import save_file
 from tests.contract.clients import Client
 from tests.contract.conftest import ClientOf
 from tests.hubs import RunningHub
+from tests.nursery import run_command
 
 RECORD_S = 90.0
 CARD = "---\nlicense: apache-2.0\nlanguage: en\n---\n# A small model\n"
@@ -23,16 +23,7 @@ CARD = "---\nlicense: apache-2.0\nlanguage: en\n---\n# A small model\n"
 
 def command(client: Client, *arguments: str, code: int = 0) -> str:
     """What an `allmende` command prints, with the client's home and token; of a refusal, what it says."""
-    environ = {key: value for key, value in client.environment.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-m", "allmende", *arguments],
-        env=environ,
-        cwd=client.home,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    done = run_command(arguments, env=client.environment, cwd=client.home)
     assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
     return done.stderr if code else done.stdout
 

@@ -14,6 +14,7 @@ from allmende.merkle import KeyKind, generate_key
 from tests.contract.clients import Client
 from tests.contract.conftest import ClientOf
 from tests.hubs import RunningHub
+from tests.nursery import run_command
 
 FILES = {
     "README.md": b"# A small model\n",
@@ -26,16 +27,7 @@ RECORD_S = 60.0
 
 def command(client: Client, *arguments: str) -> subprocess.CompletedProcess[str]:
     """An `allmende` command with the client's home and token."""
-    environ = {key: value for key, value in client.environment.items() if key != "PYTHONPATH"}
-    return subprocess.run(
-        [sys.executable, "-m", "allmende", *arguments],
-        env=environ,
-        cwd=client.home,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    return run_command(arguments, env=client.environment, cwd=client.home)
 
 
 def verified(client: Client, *arguments: str, code: int = 0) -> Any:

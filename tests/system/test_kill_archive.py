@@ -7,8 +7,6 @@ a last collection nothing is left of the crashes.
 
 import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +26,7 @@ from allmende.archive import (
 )
 from allmende.failpoints import ARCHIVE_POINTS
 from tests.integration.archive.training import Training
+from tests.nursery import run_command
 
 SEEDS = (1, 2, 3)
 CAMPAIGN_SEEDS = 30
@@ -54,14 +53,8 @@ class Keeper:
     def run(self, *arguments: str, point: str) -> bool:
         """Run a command that should die at a point; False if it came to its end."""
         nth = self.random.randint(1, LEAST_WRITES[arguments[0]]) if point == "archive.writing" else 1
-        ended = subprocess.run(
-            [sys.executable, "-m", "allmende", "store", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "ALLMENDE_FAILPOINT": f"{point}:{nth}", "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        failing = {**os.environ, "ALLMENDE_FAILPOINT": f"{point}:{nth}"}
+        ended = run_command(["store", *arguments], cwd=self.folder, env=failing)
         if ended.returncode == -signal.SIGKILL:
             return True
         assert ended.returncode == 0, (arguments, ended.stdout, ended.stderr)

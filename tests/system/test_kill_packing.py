@@ -9,8 +9,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -38,6 +36,7 @@ from allmende.settings import load_settings
 from allmende.storage import add_content, contents_by_age, find_content, list_packs, take_possession
 from tests.hubs import USERS
 from tests.integration.flows.packed_hub import family
+from tests.nursery import run_command
 
 SEEDS = (1, 2, 3)
 CAMPAIGN_SEEDS = tuple(range(10, 40))
@@ -63,10 +62,7 @@ def services_of(data: Path) -> Iterator[Services]:
 def admin(data: Path, *words: str, stdin: str = "", failpoint: str = "") -> int:
     """Run `allmende admin`; returns how it ended."""
     given = {**os.environ, **SETTINGS, "ALLMENDE_DATA": str(data), "ALLMENDE_FAILPOINT": failpoint}
-    command = [sys.executable, "-m", "allmende", "admin", *words]
-    return subprocess.run(
-        command, env=given, input=stdin, text=True, capture_output=True, timeout=120, check=False
-    ).returncode
+    return run_command(["admin", *words], env=given, input=stdin).returncode
 
 
 def publish(services: Services, name: str, data: bytes) -> Sha256:

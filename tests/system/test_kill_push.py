@@ -6,8 +6,6 @@ After each death nothing of the delta is left, and the same push brings the cont
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,11 +14,12 @@ import pytest
 from allmende.failpoints import DELTA_POINTS
 from tests.contract.test_pull_packed import SETTINGS, family
 from tests.hubs import RunningHub
+from tests.nursery import Forked, start_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-def push(hub: RunningHub, home: Path, *arguments: str, user: str = "alice") -> subprocess.Popen[bytes]:
+def push(hub: RunningHub, home: Path, *arguments: str, user: str = "alice") -> Forked:
     environ = {
         **os.environ,
         "HF_ENDPOINT": hub.url,
@@ -28,15 +27,14 @@ def push(hub: RunningHub, home: Path, *arguments: str, user: str = "alice") -> s
         "HF_HOME": str(home / "hf"),
         "ALLMENDE_CACHE": str(home / "cache"),
     }
-    command = [sys.executable, "-m", "allmende", "push", *arguments, "--json"]
-    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with (home / "said").open("wb") as said:
+        return start_command(["push", *arguments, "--json"], env=environ, stdout=said)
 
 
-def sent(client: subprocess.Popen[bytes]) -> int:
+def sent(client: Forked, home: Path) -> int:
     """How many bytes a push that ends well has sent."""
-    out, _ = client.communicate(timeout=100)
-    assert client.returncode == 0
-    return int(json.loads(out)["sent_bytes"])
+    assert client.wait(100) == 0
+    return int(json.loads((home / "said").read_bytes())["sent_bytes"])
 
 
 def folders(place: Path) -> tuple[Path, Path]:
@@ -62,7 +60,10 @@ def test_a_hub_that_dies_over_a_delta(tmp_path: Path, point: str) -> None:
         client.kill()
         client.wait()
     with RunningHub(tmp_path / "data", dict(SETTINGS)) as hub:
-        assert sent(push(hub, tmp_path, *arguments)) < 0.15 * (tuned / "model.safetensors").stat().st_size
+        assert (
+            sent(push(hub, tmp_path, *arguments), tmp_path)
+            < 0.15 * (tuned / "model.safetensors").stat().st_size
+        )
         hub.command("admin", "fsck", "--deep")
     # Files without a name are gone with the process that had them.
     left = [one for one in (tmp_path / "data").rglob("tmp*") if one.is_file()]
@@ -79,5 +80,5 @@ def test_a_client_that_dies_sends_again_what_had_not_arrived(tmp_path: Path) -> 
             time.sleep(after_s)
             client.send_signal(signal.SIGKILL)
             client.wait()
-        sent(push(hub, tmp_path, *arguments))
-        assert sent(push(hub, tmp_path, *arguments)) == 0
+        sent(push(hub, tmp_path, *arguments), tmp_path)
+        assert sent(push(hub, tmp_path, *arguments), tmp_path) == 0

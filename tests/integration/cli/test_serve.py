@@ -1,4 +1,4 @@
-"""`allmende serve`: real processes on free ports."""
+"""`allmende serve`: real processes on free ports, each started from nothing."""
 
 import http.client
 import os
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -18,6 +19,7 @@ import pytest
 
 from tests.hubs import RunningHub
 
+started_anew = partial(RunningHub, from_nothing=True)
 TOKEN = re.compile(r"^    (hf_\S+)$", re.MULTILINE)
 
 
@@ -57,7 +59,7 @@ def is_running(pid: int) -> bool:
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """A hub that was started with few open files allowed; for tests that leave it running."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    running = RunningHub(tmp_path_factory.mktemp("hub") / "data")
+    running = started_anew(tmp_path_factory.mktemp("hub") / "data")
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
     try:
         running.start()
@@ -72,7 +74,7 @@ def whoami(hub: RunningHub, token: str) -> httpx2.Response:
 
 
 def test_the_first_start_prints_the_administrators_token_once(tmp_path: Path) -> None:
-    hub = RunningHub(tmp_path / "data", people=None)
+    hub = started_anew(tmp_path / "data", people=None)
     with hub:
         (token,) = TOKEN.findall(hub.log)
         assert whoami(hub, token).json()["name"] == "admin"
@@ -107,7 +109,7 @@ def test_a_hub_with_accounts_prints_no_token_and_takes_more_while_it_runs(hub: R
 def test_a_signal_ends_it_though_connections_are_open(
     tmp_path: Path, number: signal.Signals, sends_half: bool
 ) -> None:
-    with RunningHub(tmp_path / "data", people=None) as hub:
+    with started_anew(tmp_path / "data", people=None) as hub:
         address = (httpx2.URL(hub.url).host, httpx2.URL(hub.url).port or 0)
         lines = [socket.create_connection(address) for _ in range(3)]
         if sends_half:
@@ -122,7 +124,7 @@ def test_a_signal_ends_it_though_connections_are_open(
 
 
 def test_ctrl_c_reaches_both_processes_and_is_no_error(tmp_path: Path) -> None:
-    with RunningHub(tmp_path / "data", people=None) as hub:
+    with started_anew(tmp_path / "data", people=None) as hub:
         os.killpg(hub.pid, signal.SIGINT)
         assert hub.process is not None
         assert hub.process.wait(20) == 0
@@ -145,7 +147,7 @@ def test_one_port_has_one_server(hub: RunningHub, tmp_path: Path) -> None:
 
 
 def test_a_server_process_that_crashes_is_replaced(tmp_path: Path) -> None:
-    with RunningHub(tmp_path / "data") as hub:
+    with started_anew(tmp_path / "data") as hub:
         (first,) = server_of(hub.pid)
         os.kill(first, signal.SIGKILL)
         eventually(lambda: any(child != first for child in server_of(hub.pid)))
@@ -154,7 +156,7 @@ def test_a_server_process_that_crashes_is_replaced(tmp_path: Path) -> None:
 
 
 def test_the_server_process_ends_with_its_supervisor(tmp_path: Path) -> None:
-    with RunningHub(tmp_path / "data") as hub:
+    with started_anew(tmp_path / "data") as hub:
         (server,) = server_of(hub.pid)
         os.kill(hub.pid, signal.SIGKILL)
         eventually(lambda: not is_running(server))
@@ -183,7 +185,7 @@ def test_the_file_limit_is_raised(hub: RunningHub) -> None:
 
 
 def test_options_win_over_the_file_and_both_reach_the_server(tmp_path: Path) -> None:
-    hub = RunningHub(tmp_path / "data", options=("--log-level", "error"))
+    hub = started_anew(tmp_path / "data", options=("--log-level", "error"))
     hub.data.mkdir()
     (hub.data / "allmende.toml").write_text('log_level = "debug"\nlist_page_size = 1\n')
     with hub:
