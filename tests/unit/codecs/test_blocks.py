@@ -16,7 +16,7 @@ from allmende.codecs import (
     encode_block,
     word_type,
 )
-from allmende.codecs.blocks import Habit
+from allmende.codecs.blocks import Habit, quick_size
 from tests.unit.codecs.weights_like import drifted, edge_words
 
 F32, BF16, U8 = (word_type(name) for name in ("F32", "BF16", "U8"))
@@ -90,6 +90,22 @@ def test_without_a_prediction_the_exponents_are_compressed(words: WordType, leas
     codec, payload = encode(plain, words)
     assert codec == BlockCodec.ALONE
     assert len(plain) / len(payload) > least
+
+
+@pytest.mark.parametrize("words", [BF16, F32], ids=["BF16", "F32"])
+@pytest.mark.parametrize("with_prediction", [True, False])
+@pytest.mark.parametrize("count", [1, 8192, 131072])
+def test_a_quick_size_is_near_what_is_written(words: WordType, with_prediction: bool, count: int) -> None:
+    base, plain = drifted(words, count, 1e-4)
+    predicted = base if with_prediction else None
+    quick = quick_size(memoryview(plain), words, None if predicted is None else memoryview(predicted))
+    written = len(encode(plain, words, predicted)[1])
+    assert 0.95 * written <= quick <= max(1.1 * written, min(len(plain), written + 200))
+
+
+def test_a_quick_size_of_what_is_predicted_is_nothing() -> None:
+    assert quick_size(memoryview(b"some"), F32, memoryview(b"some")) == 0
+    assert quick_size(memoryview(bytes(8)), F32, None) == 0
 
 
 def test_what_repeats_is_told_by_planes() -> None:

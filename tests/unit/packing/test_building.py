@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from allmende.codecs import DamagedObject, Literal, ObjectId
+from allmende.codecs import BytesPlain, DamagedObject, EncodedObject, Literal, ObjectId
+from allmende.codecs import object_id as name_of
 from allmende.ids import Sha256
 from allmende.packing import MAX_DEPTH
 from allmende.packing.building import build
+from allmende.packing.choosing import Chooser
 from allmende.packing.cutting import SMALL_BYTES, can_be_cut
 from allmende.weights import StreamPlace
-from tests.unit.packing.memory_shelf import MemoryShelf
-from tests.unit.packing.stored_files import file_of, near, safetensors, stored, weights
+from tests.unit.packing.memory_shelf import MemoryIntake, MemoryShelf
+from tests.unit.packing.stored_files import file_of, near, place_of, safetensors, stored, weights
 
 
 def damage(shelf: MemoryShelf, object_id: ObjectId) -> None:
@@ -167,3 +169,57 @@ def test_scales_of_which_a_base_has_but_some_come_back() -> None:
     arrays = {name: random.standard_normal((300, 64)).astype(np.float32) for name in "abc"}
     parent = stored(shelf, file_of({f"{name}.weight": arrays[name] for name in "ac"}))
     stored(shelf, by_rows(arrays), [[parent]])
+
+
+class ForgetfulIntake(MemoryIntake):
+    """Keeps other bytes than it was given."""
+
+    def add(self, encoded: EncodedObject) -> None:
+        whole = bytearray(b"".join(encoded.parts))
+        whole[-1] ^= 1
+        super().add(EncodedObject(encoded.object_id, encoded.plain_bytes, [bytes(whole)], encoded.parents))
+
+
+class ForgetfulShelf(MemoryShelf):
+    """A disk that does not give back what was written."""
+
+    def intake(self) -> MemoryIntake:
+        return ForgetfulIntake(self)
+
+
+def test_what_does_not_come_back_as_it_was_written_is_not_stored() -> None:
+    shelf, one = MemoryShelf(), weights(1)
+    base = stored(shelf, file_of(one))
+    forgetful = ForgetfulShelf(shelf.stored, shelf.sizes, shelf.parents)
+    before = dict(shelf.stored)
+    for data in (file_of(weights(2)), file_of({name: near(values) for name, values in one.items()})):
+        with pytest.raises(DamagedObject):
+            build(place_of(data), forgetful, Sha256(hashlib.sha256(data).hexdigest()), [[base]])
+    assert forgetful.stored == before
+
+
+def test_a_base_that_changes_while_it_is_held_is_found_out() -> None:
+    held = Chooser(MemoryShelf(), [], lambda _: BytesPlain(b"another")).held
+    held.whole(name_of(b"another"))
+    held.check([name_of(b"another")])
+    held.whole(name_of(b"the one"))
+    with pytest.raises(DamagedObject):
+        held.check([name_of(b"the one")])
+
+
+def test_the_last_tensors_may_come_from_another_model_than_all_before() -> None:
+    names = [f"t{number:02}" for number in range(24)]
+    shelf, one, other = MemoryShelf(), weights(1, names), weights(2, names)
+    bases = [[stored(shelf, file_of(one))], [stored(shelf, file_of(other))]]
+    made = {name: near(one[name] if name < "t14" else other[name]) for name in names}
+    child = stored(shelf, file_of(made), bases)
+    assert [shelf.parents[made_of] for made_of in child.objects] == [
+        frozenset([bases[0 if number < 14 else 1][0].objects[number]]) for number in range(len(names))
+    ]
+
+
+def test_progress_is_told_up_to_the_last_byte() -> None:
+    data, told = file_of(weights(1)) + bytes(SMALL_BYTES), list[int]()
+    build(place_of(data), MemoryShelf(), Sha256(hashlib.sha256(data).hexdigest()), progress=told.append)
+    assert told == sorted(set(told))
+    assert told[-1] == len(data)
