@@ -43,13 +43,16 @@ def write_encoding(
     prediction: Prediction | None,
     resolve: Resolve,
     effort: Effort = Effort.QUICK,
+    *,
+    verify: bool = True,
 ) -> EncodedObject:
     """An encoding of `plain`, against a prediction if there is one.
 
     Plain bytes are read once, block by block; each block is decoded again from its payload and compared
-    before it counts. Bytes that are no whole words are coded as bytes. Raises MalformedEncoding for an object
-    that is empty or too large, PredictionImpossible where not as many bytes are predicted, DamagedObject
-    where a block did not come back as it was, and what reading `plain` and the prediction's sources raises.
+    before it counts. Without `verify` it is not: for who reads back what was stored. Bytes that are no whole
+    words are coded as bytes. Raises MalformedEncoding for an object that is empty or too large,
+    PredictionImpossible where not as many bytes are predicted, DamagedObject where a block did not come back
+    as it was, and what reading `plain` and the prediction's sources raises.
     """
     if not 0 < plain.size_bytes <= MAX_OBJECT_BYTES:
         raise MalformedEncoding(f"An object has 1 to {MAX_OBJECT_BYTES} bytes, and not {plain.size_bytes}.")
@@ -65,7 +68,9 @@ def write_encoding(
     for start in range(0, plain.size_bytes, block_bytes):
         block = plain.read_at(start, min(block_bytes, plain.size_bytes - start))
         guessed = None if predictor is None else predictor.read_at(start, len(block))
-        codec, payload = _encoded(block, words, guessed, effort, habit)
+        codec, payload = encode_block(block, words, guessed, effort, habit)
+        if verify:
+            _check_decoded(codec, payload, block, words, guessed)
         name.update(block)
         rows.append(BlockRow(codec, len(payload), block_check(codec, block, payload)))
         payloads.append(payload)
@@ -75,12 +80,9 @@ def write_encoding(
     return EncodedObject(object_id, plain.size_bytes, (head, *filter(None, payloads)), parents)
 
 
-def _encoded(
-    block: memoryview, words: WordType, guessed: memoryview | None, effort: Effort, habit: Habit
-) -> tuple[int, bytes]:
-    """A block's form and payload, which have been decoded again."""
-    codec, payload = encode_block(block, words, guessed, effort, habit)
+def _check_decoded(
+    codec: int, payload: bytes, block: memoryview, words: WordType, guessed: memoryview | None
+) -> None:
     decoded = decode_block(codec, memoryview(payload), len(block), words, guessed)
     if not coder.is_same(decoded, block):
         raise DamagedObject("A block did not come back from its encoding as it was.")
-    return codec, payload

@@ -89,7 +89,8 @@ class _Building:
         self.shelf = shelf
         self.intake = intake
         self.opener = ObjectOpener(intake, shelf.report_damage)
-        self.chooser = Chooser(shelf, bases, self.opener)
+        # All that is written is read back in the end.
+        self.chooser = Chooser(shelf, bases, self.opener, verify=False)
         self.parts = _Parts()
         self.unreadable = unreadable
         self.avoided = set(unreadable)
@@ -242,7 +243,7 @@ def _store_run(building: _Building, start: int, run: Sequence[tuple[bytes, int]]
     object_id = _name_of(building, plain)
     parts = building.parts
     if object_id not in parts.written | parts.waiting.keys() and object_id not in building.find([object_id]):
-        building.add(write_encoding(plain, word_type("U8"), None, building.opener), object_id)
+        building.add(_alone(building, plain, "U8"), object_id)
     places: dict[bytes, Piece] = {}
     at = 0
     for name, length in run:
@@ -251,6 +252,10 @@ def _store_run(building: _Building, start: int, run: Sequence[tuple[bytes, int]]
     building.intake.add_chunks(places)
     parts.chunks |= places
     parts.add(start, object_id, 0, size)
+
+
+def _alone(building: _Building, plain: Plain, dtype: str) -> EncodedObject:
+    return write_encoding(plain, word_type(dtype), None, building.opener, verify=False)
 
 
 def _chunks(building: _Building, start: int, size: int) -> Iterator[tuple[bytes, int]]:
@@ -345,7 +350,7 @@ class _Stored:
         plain = plain_of(building.place, one)
         if object_id in building.unreadable:
             # Others may rest on it: what rests on nothing is right for all of them.
-            return write_encoding(plain, word_type(one.dtype), None, building.opener)
+            return _alone(building, plain, one.dtype)
         return building.chooser.encode(one, plain, object_id, avoiding=building.avoided)
 
     def _improve(self, one: Cut, known: Shelved) -> None:

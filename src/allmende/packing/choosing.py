@@ -168,9 +168,13 @@ class _Held:
 
 
 class Chooser:
-    """Encodes the objects of one file against the bases that were given for it. For one thread."""
+    """Encodes the objects of one file against the bases that were given for it. For one thread.
 
-    def __init__(self, shelf: _Known, bases: Sequence[Base], opener: Resolve) -> None:
+    Without `verify` blocks are not decoded again when they are encoded: for who reads back what was stored.
+    """
+
+    def __init__(self, shelf: _Known, bases: Sequence[Base], opener: Resolve, *, verify: bool = True) -> None:
+        self._verify = verify
         self._shelf = shelf
         self._bases = bases
         self._opener = opener
@@ -229,11 +233,14 @@ class Chooser:
     def _smallest(self, child: Child, candidates: Sequence[Candidate]) -> EncodedObject:
         alone = _Alone(child.plain, word_type(child.dtype))
         prediction = self._best(child, candidates, alone) if candidates else None
-        encoded = write_encoding(child.plain, alone.words, prediction, self.held.whole)
+        encoded = self._written(child.plain, alone.words, prediction)
         if prediction is None or alone.is_clearly_more(encoded.size_bytes):
             return encoded
-        whole = write_encoding(child.plain, alone.words, None, self.held.whole)
+        whole = self._written(child.plain, alone.words, None)
         return min(encoded, whole, key=lambda form: form.size_bytes)
+
+    def _written(self, plain: Plain, words: WordType, prediction: Prediction | None) -> EncodedObject:
+        return write_encoding(plain, words, prediction, self.held.whole, verify=self._verify)
 
     def _best(self, child: Child, candidates: Sequence[Candidate], alone: "_Alone") -> Prediction | None:
         """The prediction that costs least, if that is less than the object takes alone."""
