@@ -113,7 +113,7 @@ def _search(request: Request, asked: Searched) -> SearchResults:
     with reading_unit(request) as (uow, actor):
         services = services_of(request)
         found = find_repos(uow, services.loaded, actor, query)
-        also = also_by_meaning(services, uow, actor, query) if asked.meaning else []
+        also = also_by_meaning(services, uow, actor, query, found) if asked.meaning else []
     return SearchResults(
         total=found.total,
         page=asked.page,

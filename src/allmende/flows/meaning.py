@@ -5,7 +5,7 @@ from allmende.ids import RepoId
 from allmende.jobs import JobContext, Schedule
 from allmende.meaning import plain_text
 from allmende.registry import Actor, Repo
-from allmende.search import RepoText, SearchQuery, nearest_repos, put_vectors, texts_without_vector
+from allmende.search import Found, RepoText, SearchQuery, nearest_repos, put_vectors, texts_without_vector
 from allmende.storage import UnitOfWork
 
 __all__ = ["MEANING", "also_by_meaning", "enqueue_meaning", "make_vectors"]
@@ -18,8 +18,10 @@ _BATCH = 50
 _MOST = 10
 
 
-def also_by_meaning(services: Services, uow: UnitOfWork, viewer: Actor, query: SearchQuery) -> list[Repo]:
-    """The ten nearest in meaning that the words of a query do not find; none where no model is chosen.
+def also_by_meaning(
+    services: Services, uow: UnitOfWork, viewer: Actor, query: SearchQuery, found: Found
+) -> list[Repo]:
+    """The ten nearest in meaning to a query, less what its words found; none where no model is chosen.
 
     They belong beneath the first page of what words find; beneath others there are none.
     """
@@ -29,7 +31,9 @@ def also_by_meaning(services: Services, uow: UnitOfWork, viewer: Actor, query: S
     vector = model.encode(plain_text(query.text, (), ""))
     if vector is None:
         return []
-    return nearest_repos(uow, services.loaded, services.vectors, viewer, query, model.id, vector, _MOST)
+    return nearest_repos(
+        uow, services.loaded, services.vectors, viewer, query, found, model.id, vector, _MOST
+    )
 
 
 def enqueue_meaning(services: Services, uow: UnitOfWork) -> None:

@@ -85,7 +85,7 @@ class RepoColumns:
         """Which are of a type."""
         return np.equal(self.types, _TYPES.index(repo_type))
 
-    def with_ids(self, ids: Sequence[int]) -> Places:
+    def with_ids(self, ids: Sequence[int] | Numbers) -> Places:
         """Which have one of these ids."""
         found = np.zeros(len(self.ids), np.bool_)
         if len(self.ids):

@@ -29,7 +29,7 @@ __all__ = [
     "SearchQuery",
     "base_links",
     "find_repos",
-    "not_found_by_words",
+    "others_allowed",
 ]
 
 SearchOrder = Literal["relevance", "updated", "created", "downloads"]
@@ -71,13 +71,15 @@ class FacetCount:
 class Found:
     """A page of repos, how many there are in all, and how they spread over each facet.
 
-    A facet that is chosen counts as if it were not, so that one sees what else there is to choose.
+    A facet that is chosen counts as if it were not, so that one sees what else there is to choose. `ids` are
+    those of all that was found.
     """
 
     repos: list[Repo]
     total: int
     facets: Mapping[str, Sequence[FacetCount]]
     has_more: bool
+    ids: Numbers
 
 
 def find_repos(uow: UnitOfWork, loaded: LoadedRepos, viewer: Actor, query: SearchQuery) -> Found:
@@ -97,18 +99,18 @@ def find_repos(uow: UnitOfWork, loaded: LoadedRepos, viewer: Actor, query: Searc
     for facet in chosen:
         others = [places for name, places in chosen.items() if name != facet]
         counts |= _counted(columns, _all_of(matched, others), [facet])
-    total = int(np.count_nonzero(found))
-    has_more = start + query.size < total and query.page + 1 < MAX_PAGES
+    every = columns.ids[found]
+    has_more = start + query.size < len(every) and query.page + 1 < MAX_PAGES
     # Since the columns were read a repo may have gone.
-    return Found([repos[one] for one in ids if one in repos], total, counts, has_more)
+    return Found([repos[one] for one in ids if one in repos], len(every), counts, has_more, every)
 
 
-def not_found_by_words(uow: UnitOfWork, columns: RepoColumns, viewer: Actor, query: SearchQuery) -> Places:
-    """What the viewer may see and what every facet allows, less what all words of the query are found in."""
+def others_allowed(
+    uow: UnitOfWork, columns: RepoColumns, viewer: Actor, query: SearchQuery, found: Found
+) -> Places:
+    """What the viewer may see and every facet allows, less what the words of the query found."""
     chosen = [columns.having(facet, value) for facet, value in query.facets.items()]
-    allowed = _all_of(_matching(uow, columns, viewer, query), chosen)
-    words = [_Word(uow, columns, word).anywhere for word in words_of(query.text)]
-    return allowed & ~_all_of(allowed, words)
+    return _all_of(_matching(uow, columns, viewer, query), chosen) & ~columns.with_ids(found.ids)
 
 
 def base_links(uow: UnitOfWork, viewer: Actor, limit: int) -> list[tuple[RepoId, str]]:

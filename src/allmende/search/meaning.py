@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 
 from allmende.ids import RepoId
 from allmende.registry import Actor, Repo, all_repos, repos_by_id
-from allmende.search.finding import SearchQuery, not_found_by_words
+from allmende.search.finding import Found, SearchQuery, others_allowed
 from allmende.search.loaded import LoadedRepos
 from allmende.search.tables import search_change, search_vector, search_words
 from allmende.search.vectors import LoadedVectors, whole_numbers
@@ -43,11 +43,12 @@ def nearest_repos(
     vectors: LoadedVectors,
     viewer: Actor,
     query: SearchQuery,
+    by_words: Found,
     model: str,
     vector: bytes,
     most: int,
 ) -> list[Repo]:
-    """The repos nearest in meaning to what was typed, of those that a search by words would not find.
+    """The repos nearest in meaning to what was typed, less what the words found.
 
     They are of what the viewer may see and the facets allow. `vector` is that of the query's text, by the
     model of that id.
@@ -56,7 +57,7 @@ def nearest_repos(
     known = vectors.at(uow, model)
     if len(vector) != known.vectors.shape[1]:
         return []
-    ids = columns.ids[not_found_by_words(uow, columns, viewer, query)]
+    ids = columns.ids[others_allowed(uow, columns, viewer, query, by_words)]
     places = np.flatnonzero(np.isin(known.ids, ids))
     cosines = known.cosines(places, whole_numbers(vector))
     near = cosines >= _LEAST

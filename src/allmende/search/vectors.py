@@ -32,6 +32,8 @@ class VectorColumns:
 
     ids: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
     vectors: Vectors = field(default_factory=_no_vectors)
+    squares: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
+    """The squares of the vectors' lengths."""
 
     def changed(self, gone: Numbers, rows: Sequence[Row[Any]]) -> "VectorColumns":
         """These without some ids, and with rows whose ids are among those or new.
@@ -45,7 +47,7 @@ class VectorColumns:
         ids = np.concatenate([self.ids[kept], np.array([row.repo_id for row in usable], np.int64)])
         vectors = np.concatenate([self.vectors[kept].reshape(int(kept.sum()), length), new])
         order = np.argsort(ids, kind="stable")
-        return VectorColumns(ids[order], vectors[order])
+        return VectorColumns(ids[order], vectors[order], _products(vectors[order]).astype(np.int64))
 
     def cosines(self, places: Numbers, vector: Vectors) -> NDArray[np.float64]:
         """The cosines of the angles between the vectors at these places and another one.
@@ -53,13 +55,9 @@ class VectorColumns:
         Products of such whole numbers add up below 2^24, so float32 holds them exactly: the same on every
         machine. Raises ValueError for a vector of another length.
         """
-        asked = vector.astype(np.float32)
-        found = np.empty(len(places), np.float64)
-        for start in range(0, len(places), _ROWS):
-            rows = self.vectors[places[start : start + _ROWS]].astype(np.float32)
-            lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows).astype(np.float64) * float(asked @ asked))
-            found[start : start + len(rows)] = (rows @ asked).astype(np.float64) / np.maximum(lengths, 1.0)
-        return found
+        square = int(_products(vector[None, :])[0])
+        lengths = np.sqrt(self.squares[places].astype(np.float64) * square)
+        return _products(self.vectors[places], vector) / np.maximum(lengths, 1.0)
 
 
 class LoadedVectors:
@@ -85,6 +83,19 @@ class LoadedVectors:
                 self._columns = self._columns.changed(gone, _rows(uow, model, self._number))
                 self._number = number
             return self._columns
+
+
+def _products(rows: Vectors, vector: Vectors | None = None) -> NDArray[np.float64]:
+    """The sums of products of each row with a vector, or with itself."""
+    found = np.empty(len(rows), np.float64)
+    for start in range(0, len(rows), _ROWS):
+        part = rows[start : start + _ROWS].astype(np.float32)
+        # Not by a matrix product: for so few numbers its threads cost more than they save.
+        if vector is None:
+            found[start : start + len(part)] = np.einsum("ij,ij->i", part, part)
+        else:
+            found[start : start + len(part)] = np.einsum("ij,j->i", part, vector.astype(np.float32))
+    return found
 
 
 def whole_numbers(vector: bytes) -> Vectors:

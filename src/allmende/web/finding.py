@@ -100,7 +100,7 @@ def repo_lists(repo_type: RepoType) -> Callable[[Visit], Response]:
             found = find_repos(uow, visit.services.loaded, visit.actor, query)
             lines = _lines(uow, found.repos)
             wanted = visit.parameter("meaning") == "1"
-            also = also_by_meaning(visit.services, uow, visit.actor, query) if wanted else []
+            also = also_by_meaning(visit.services, uow, visit.actor, query, found) if wanted else []
             also_lines = _lines(uow, also)
         return visit.render(
             "list.html",

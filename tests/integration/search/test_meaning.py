@@ -54,7 +54,8 @@ class Hub:
     def also(self, text: str, viewer: Actor = ANONYMOUS, **more: object) -> list[str]:
         query = SearchQuery(text, **more)  # type: ignore[arg-type]
         with self.services.database.read() as uow:
-            return [repo.full_name for repo in also_by_meaning(self.services, uow, viewer, query)]
+            found = find_repos(uow, self.services.loaded, viewer, query)
+            return [repo.full_name for repo in also_by_meaning(self.services, uow, viewer, query, found)]
 
     def vectors(self) -> dict[int, tuple[str, bytes]]:
         with self.services.database.read() as uow:
@@ -229,8 +230,9 @@ def test_how_often_the_right_one_is_among_the_first_five(
     with hub.services.database.read() as uow:
         for wanted, subject in SUBJECTS.items():
             query = SearchQuery(subject["query"], size=5)
-            by_words = [one.name for one in find_repos(uow, hub.services.loaded, ANONYMOUS, query).repos]
-            also = [one.name for one in also_by_meaning(hub.services, uow, ANONYMOUS, query)]
+            found = find_repos(uow, hub.services.loaded, ANONYMOUS, query)
+            by_words = [one.name for one in found.repos]
+            also = [one.name for one in also_by_meaning(hub.services, uow, ANONYMOUS, query, found)]
             found_by_words += wanted in by_words
             found_by_meaning += wanted in [*by_words, *also][:5]
     record_property("recall_at_5_by_words", found_by_words / len(SUBJECTS))
