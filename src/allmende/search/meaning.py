@@ -57,12 +57,15 @@ def nearest_repos(
     known = vectors.at(uow, model)
     if len(vector) != known.vectors.shape[1]:
         return []
-    ids = columns.ids[others_allowed(uow, columns, viewer, query, by_words)]
-    places = np.flatnonzero(np.isin(known.ids, ids))
+    # Both are in the order of their ids, and one may be newer than the other.
+    at = np.searchsorted(columns.ids, known.ids)
+    at[at == len(columns.ids)] = 0
+    allowed = others_allowed(uow, columns, viewer, query, by_words)
+    places = np.flatnonzero(allowed[at] & (columns.ids[at] == known.ids)) if len(allowed) else at[:0]
     cosines = known.cosines(places, whole_numbers(vector))
     near = cosines >= _LEAST
+    at = at[places[near]]
     scores = np.zeros(len(columns.ids), np.int64)
-    at = np.searchsorted(columns.ids, known.ids[places[near]])
     scores[at] = np.rint(cosines[near] * _STEPS).astype(np.int64)
     keys = [scores, columns.downloads, columns.updated]
     found = [RepoId(one) for one in columns.ordered(at, keys, 0, most)]
