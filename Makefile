@@ -117,6 +117,10 @@ screenshots: .venvs/dev/.stamp  ## Take the pictures of the documentation anew, 
 	    --only home list model files scan lineage layers licence record signatures documents log commons compare
 	@$(DEV)/python -m tools.screenshots --data demo-data/hub docs/images --scheme dark \
 	    --model commons/all-MiniLM-L6-v2 --only model commons
+	@$(DEV)/python -m tools.screenshots --examples docs/images --scheme light \
+	    --also table=/datasets/lab/marsh-notes/blob/main/data/train.parquet --only table
+	@$(DEV)/python -m tools.screenshots --examples docs/images --scheme light --on phone \
+	    --model lab/heron-field --only model
 
 bench: .venvs/dev/.stamp  ## Measure against nginx and write JSON
 	@$(DEV)/python -m bench.run $(ARGS)

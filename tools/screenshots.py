@@ -2,13 +2,15 @@
 
     python -m tools.screenshots --url http://127.0.0.1:8080 pictures --model alice/tuned --dataset alice/notes
     python -m tools.screenshots --data demo-data/hub docs/images --model werkstatt/minilm-repair-desk
-    python -m tools.screenshots --extremes pictures --phone
+    python -m tools.screenshots --extremes pictures --on desk phone
+    python -m tools.screenshots --examples pictures --on phone
 
-With `--data` a hub is started on that folder, with `--extremes` on made data in a temporary one: names,
-tables, families and texts as long and foreign as they may be (`tests/system/extremes.py`).
+With `--data` a hub is started on that folder, with `--examples` and `--extremes` on made data in a temporary
+one: what every hub might have, and names, tables, families and texts as long and foreign as they may be
+(`tests/system/extremes.py`).
 
-Writes `<page>-light.png` and `<page>-dark.png`, at the width of a desk and, with `--phone`, of a phone too
-(`<page>-phone-light.png`), each of at most 256 colours; with `--only` just the pages that are named.
+Writes `<page>-light.png` and `<page>-dark.png` at the width of a desk, and at that of a phone, if it is asked
+for with `--on`, `<page>-phone-light.png`, each of at most 256 colours; with `--only` just the pages named.
 Exits with 1 where one is missing.
 """
 
@@ -101,9 +103,8 @@ def _all_of(asked: argparse.Namespace, url: str, chromium: str) -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         for scheme in asked.scheme:
-            failed += _take(browser, asked, url, wanted, scheme, phone=False)
-            if asked.phone:
-                failed += _take(browser, asked, url, wanted, scheme, phone=True)
+            for device in asked.on:
+                failed += _take(browser, asked, url, wanted, scheme, phone=device == "phone")
         browser.close()
     for path in failed:
         print(f"{path} is not there", file=sys.stderr)
@@ -146,13 +147,15 @@ def _hub(asked: argparse.Namespace) -> Iterator[str]:
         # The port that people know, so that a second run makes the same pictures.
         with HubProcess(data=asked.data.absolute(), port=_PORT) as hub:
             yield hub.url
-    elif asked.extremes:
+    elif asked.extremes or asked.examples:
         from tests.system.browsing import hub_with
+        from tests.system.examples import furnish_examples
         from tests.system.extremes import furnish_extremes
 
+        furnish = furnish_extremes if asked.extremes else furnish_examples
         with (
             tempfile.TemporaryDirectory(prefix="allmende-pictures-") as folder,
-            hub_with(Path(folder) / "data", furnish_extremes) as hub,
+            hub_with(Path(folder) / "data", furnish) as hub,
         ):
             yield hub.url
     else:
@@ -174,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--url", help="where a hub is that runs")
     where.add_argument("--data", type=Path, help="the data folder of a hub that is not running")
+    where.add_argument("--examples", action="store_true", help="made data, of every kind")
     where.add_argument("--extremes", action="store_true", help="made data, as extreme as they may be")
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument(
@@ -185,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="*", default=[], help="which pages; else all")
     parser.add_argument("--scheme", nargs="*", default=["light", "dark"], choices=["light", "dark"])
     parser.add_argument("--language", default="en-GB")
-    parser.add_argument("--phone", action="store_true", help="at the width of a phone too")
+    parser.add_argument("--on", nargs="*", default=["desk"], choices=["desk", "phone"], help="how wide")
     parser.add_argument("--whole", action="store_true", help="whole pages, not what is seen at first")
     return parser
 

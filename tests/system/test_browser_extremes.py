@@ -14,6 +14,8 @@ from tests.system.extremes import EXTREME_OWN_PAGES, EXTREME_PAGES, OWNER, PASSW
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PHONE, DESK = 390, 1440
+MOST_ELEMENTS = 1400
+"""What Lighthouse takes for the most that a browser lays out quickly."""
 PRINTED = (
     "/bob/root",
     "/bob/root/record/main",
@@ -68,7 +70,7 @@ def every_page(hub: RunningHub, context: BrowserContext) -> Iterator[tuple[str, 
 
 
 @pytest.mark.parametrize(("width", "locale"), [(PHONE, "de-DE"), (DESK, "en-GB")])
-def test_nothing_runs_over_and_no_key_is_shown(
+def test_nothing_runs_over_or_is_too_much_and_no_key_is_shown(
     hub: RunningHub, browser: Browser, width: int, locale: str
 ) -> None:
     keys = {key for key in catalogue("en").messages if "." in key}
@@ -79,6 +81,9 @@ def test_nothing_runs_over_and_no_key_is_shown(
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             found[path] = wide
+        elements = page.evaluate("document.getElementsByTagName('*').length")
+        if elements > MOST_ELEMENTS:
+            found[f"{path}: elements"] = elements
         # What is done is called by words of the log there, some of which are keys as well.
         if path != "/settings/hub/audit":
             words = set(re.findall(r"[a-z_]+(?:\.[a-z_]+)+", page.inner_text("body")))

@@ -17,7 +17,7 @@ from allmende.web.visits import Visit
 
 __all__ = ["decide", "routes", "scan"]
 
-_ON_PAGE = 50
+_ON_PAGE = 40
 
 
 def routes() -> list[Route]:

@@ -45,6 +45,28 @@ def test_parquet_is_told_from_its_footer_and_its_first_rows() -> None:
     assert found["rows"][0] == ["0", "row 0", {"bytes": 50}, "[1, 2, null]"]
 
 
+def test_instants_are_shown_whatever_their_zone_and_precision() -> None:
+    second = 1_772_341_200
+    columns = {
+        "zoned": pa.array([second, None], pa.timestamp("s", tz="Europe/Berlin")),
+        "plain": pa.array([second * 10**6, 1], pa.timestamp("us")),
+        "fine": pa.array([second * 10**9 + 7, 0], pa.timestamp("ns")),
+        "far": pa.array([2**60, -(2**62)], pa.timestamp("ms")),
+    }
+    out = io.BytesIO()
+    parquet.write_table(pa.table(columns), out)
+    found = previewed(out.getvalue())
+    first, second_row = found["rows"]
+    assert first[:3] == [
+        "2026-03-01 05:00:00Z",
+        "2026-03-01 05:00:00",
+        "2026-03-01 05:00:00.000000007",
+    ]
+    assert second_row[0] is None
+    assert "longest" not in found["columns"][0]
+    assert [row[3] for row in found["rows"]] == [f"{2**60} ms", f"{-(2**62)} ms"]
+
+
 def test_only_ranges_are_read() -> None:
     blob = pa.table({"noise": [os.urandom(1000) for _ in range(40_000)], "n": list(range(40_000))})
     out = io.BytesIO()
