@@ -124,7 +124,7 @@ def json_object(body: bytes) -> dict[str, Any]:
 def reading_unit(request: Request) -> Iterator[tuple[UnitOfWork, Actor]]:
     """A reading unit of work and the caller; raises CredentialsInvalid."""
     services = services_of(request)
-    with services.database.read() as uow:
+    with services.database.read_in_turn() as uow:
         actor = actor_of(request, uow)
         yield uow, actor
     if actor.token is not None and needs_touch(actor.token, services.database.clock()):

@@ -125,7 +125,7 @@ class Visit:
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
         """A reading unit of work. Read files and render after it has ended."""
-        with self.services.database.read() as uow:
+        with self.services.database.read_in_turn() as uow:
             yield uow
 
     def parameter(self, name: str) -> str:
@@ -268,7 +268,7 @@ def arrive(request: Request) -> Visit:
 
 def _signed_in(visit: Visit) -> Actor:
     database = visit.services.database
-    with database.read() as uow:
+    with database.read_in_turn() as uow:
         actor = session_actor(visit.request, visit.services.signer, uow)
     if actor.token is not None and needs_touch(actor.token, database.clock()):
         with database.write() as uow:

@@ -102,6 +102,19 @@ def test_commits_survive_a_power_cut_by_their_pragmas(database: Database) -> Non
         assert uow.connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
 
 
+def test_a_turn_is_given_back_and_nobody_waits_for_one_forever(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="in the middle"), database.read_in_turn():
+        raise RuntimeError("in the middle")
+    with (
+        database.read_in_turn() as first,
+        database.read_in_turn() as second,
+        database.read_in_turn() as third,
+    ):
+        for uow in (first, second, third):
+            assert uow.execute(text("SELECT 1")).scalar_one() == 1
+    assert database._turn.acquire(blocking=False), "one who had no turn gave back another's"
+
+
 def test_a_failed_unit_leaves_neither_act_nor_event_nor_callback(database: Database) -> None:
     called: list[str] = []
     with pytest.raises(RuntimeError, match="in the middle"), database.write() as uow:
