@@ -16,6 +16,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# As many processes as there are processors compute already. Threads of the linear algebra would wait for each
+# other by spinning: a small matrix then takes a hundred times the processor time. Before numpy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_NAMES = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost", "testserver"})
 

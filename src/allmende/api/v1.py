@@ -4,6 +4,7 @@ Its errors are those of all other addresses, made at the edge. The pages that Fa
 load scripts from elsewhere and are switched off; the description alone is served, at `openapi.json`.
 """
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from anyio.to_thread import run_sync
@@ -105,8 +106,9 @@ class _Api(FastAPI):
         return ExceptionMiddleware(stack, {RequestValidationError: _invalid, HTTPException: refused})
 
 
+@cache
 def make_api() -> FastAPI:
-    """The application under `PREFIX`."""
+    """The application under `PREFIX`: one for the process, as it knows no hub but that of a request."""
     app = _Api(
         title="Allmende",
         version=__version__,
