@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 
 def main() -> NoReturn:
     """Run the command that the process was started with, and end the process."""
-    # The matrices that are reckoned with here are small. Where a library shares each out among threads, these
-    # wait for each other, the longer the busier the machine is: up to twelve times the processor time.
+    # Jobs and requests run side by side already, and the matrices are small. Threads that share one out wait
+    # for each other by spinning: beside other work that takes up to a hundred times the processor time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.argv[1:2] == ["scan"]:
         # Its process loads while the rest of the command does.

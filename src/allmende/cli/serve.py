@@ -1,6 +1,5 @@
 """`allmende serve`: one command, one folder, one hub."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
@@ -41,9 +40,6 @@ def serve(
     Makes the data folder if it is missing, and brings its database up to date. The first start makes the
     administrator `admin` and prints its token, this once.
     """
-    # Jobs and requests run side by side already. Threads of the linear algebra would wait for each other by
-    # spinning: where anything else runs, a small matrix takes a hundred times the processor time.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from allmende.cli.supervision import supervise
 
     given = {
