@@ -144,7 +144,7 @@ clean:  ## Remove what was built: environments, caches, stamps
 .venvs/delta-peers/.stamp: requirements/torch.txt requirements/delta-peers.txt
 .venvs/fuzz/.stamp: requirements/fuzz.txt
 .venvs/dev/.stamp .venvs/demo/.stamp .venvs/torch/.stamp .venvs/fuzz/.stamp: \
-    pyproject.toml src/allmende/codecs/_coder.c src/allmende/codecs/_plan.h src/allmende/codecs/_rans.h
+    pyproject.toml src/allmende/codecs/_coder.c $(wildcard src/allmende/codecs/*.h)
 
 .venvs/%/.stamp: requirements/uv.txt tools/environment.py
 	@$(PYTHON) -m tools.environment $*

@@ -3,14 +3,15 @@
  *     fuzz SECONDS [SEED]
  *
  * Buffers end where the coder may read and write no further, so that the address sanitizer sees one byte too
- * many. Payloads are made by the encoder from words that drift, then changed; sometimes they are noise. What is
- * found aborts with the seed of its round, which `fuzz 0 SEED` repeats. A payload that was not changed has to
- * come back.
+ * many. Payloads are made by the encoder from words that drift, then changed; sometimes they are noise. They are
+ * decoded alone, and as calls one after another, of which many do not fit together. What is found aborts with the
+ * seed of its round, which `fuzz 0 SEED` repeats. A payload that was not changed has to come back.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "../../src/allmende/codecs/_calls.h"
 #include "../../src/allmende/codecs/_plan.h"
 
 static uint64_t state;
@@ -193,6 +194,51 @@ static void planes_of(const uint8_t *payload, size_t size, size_t count, unsigne
     free(room);
 }
 
+/* Calls as a caller may have them: each takes what the one before it made, or the payload; sizes and shapes are often
+ * such that the call has to be refused. */
+static void calls_of(const uint8_t *payload, size_t size, const unsigned *shape, size_t count) {
+    scratch_t *scratch = exactly(sizeof *scratch);
+    uint8_t *before = exactly(size);
+    size_t before_size = size;
+    memcpy(before, payload, size);
+    for (unsigned number = 0; number < 4; number++) {
+        const unsigned *words = below(4) ? shape : shapes[below(sizeof shapes / sizeof shapes[0])];
+        unsigned bytes = below(16) ? words[0] : (unsigned)below(9);
+        call_t call = {.what = (unsigned)below(6)};
+        size_t out_size = below(8) ? count * words[0] : below(4 * count + 9);
+        uint8_t *out, *room, *predicted;
+        if (call.what == CALL_READ) continue; /* it has a file, and nothing to be checked */
+        if (call.what == CALL_COPY && below(8)) out_size = before_size;
+        if (call.what == CALL_BRAIN && below(8)) {
+            out_size = before_size / 2;
+            bytes = 2;
+        }
+        out = exactly(out_size);
+        predicted = exactly(out_size);
+        for (size_t i = 0; i < out_size; i++) out[i] = predicted[i] = (uint8_t)next();
+        call.data = below(2) ? before : payload;
+        call.size = call.data == before ? before_size : size;
+        call.out = out;
+        call.out_size = out_size;
+        if (call.what == CALL_RESIDUAL ? below(16) : !below(16)) {
+            call.predicted = predicted;
+            call.predicted_size = below(16) ? out_size : below(out_size + 1);
+        }
+        vectors_wanted = vectors_there && below(2);
+        if (!check_call(&call, bytes, words[1], words[2])) {
+            room = exactly(room_of(&call));
+            carry_out(&call, scratch, room);
+            free(room);
+        }
+        free(predicted);
+        free(before);
+        before = out;
+        before_size = out_size;
+    }
+    free(before);
+    free(scratch);
+}
+
 static void round_of(uint64_t seed) {
     const unsigned *shape = shapes[seed % (sizeof shapes / sizeof shapes[0])];
     words_t words;
@@ -227,6 +273,7 @@ static void round_of(uint64_t seed) {
         if (intact && (failed || memcmp(out, plain, count * words.bytes))) fail("words that do not come back", seed);
         decode_plane(changed, changed_size, count, scratch, tokens);
         planes_of(changed, changed_size, count, words.bytes, scratch, out);
+        calls_of(changed, changed_size, shape, count);
         free(changed);
     }
     free(payload);

@@ -25,7 +25,7 @@ from allmende.archive.records import (
     parse_record_head,
     record_head,
 )
-from allmende.codecs import DamagedObject
+from allmende.codecs import DamagedObject, Decoding
 from allmende.errors import StorageFull
 from allmende.failpoints import reach
 
@@ -90,9 +90,17 @@ class PackPart:
 
     def read_at(self, start: int, count: int) -> memoryview:
         """See Plain. Raises DamagedObject also where the disk itself cannot read."""
+        self._check_range(start, count)
+        return _read(self._file, self._start + start, count)
+
+    def fill(self, out: memoryview, start: int, decoding: Decoding) -> None:
+        """See Fillable."""
+        self._check_range(start, len(out))
+        decoding.read(self._file, self._file.descriptor, self._start + start, out)
+
+    def _check_range(self, start: int, count: int) -> None:
         if start < 0 or count < 0 or start + count > self.size_bytes:
             raise DamagedObject(f"There are {self.size_bytes} bytes, and {count} at {start} were asked for.")
-        return _read(self._file, self._start + start, count)
 
 
 class PackFolder:

@@ -2,6 +2,7 @@
 
 from allmende.codecs.blocks import BlockCodec, Effort, decode_block, encode_block
 from allmende.codecs.completing import Proposal, complete
+from allmende.codecs.decoding import Decoding
 from allmende.codecs.encoded_reader import EncodedReader
 from allmende.codecs.encoding import EncodedObject, write_encoding
 from allmende.codecs.encoding_head import BLOCK_WORDS, EncodingHead, read_head
@@ -16,6 +17,7 @@ from allmende.codecs.estimating import estimate
 from allmende.codecs.objects import (
     MAX_OBJECT_BYTES,
     BytesPlain,
+    Fillable,
     ObjectId,
     Piece,
     Plain,
@@ -25,6 +27,7 @@ from allmende.codecs.objects import (
     object_id,
     reference_bytes,
 )
+from allmende.codecs.planes import room
 from allmende.codecs.predictions import (
     MAX_PREDICTION_BYTES,
     Prediction,
@@ -33,7 +36,7 @@ from allmende.codecs.predictions import (
 )
 from allmende.codecs.predictor import Predictor
 from allmende.codecs.proposals import MAX_CANDIDATES, Proposer
-from allmende.codecs.rans import coder_name
+from allmende.codecs.rans import coder_name, joined
 from allmende.codecs.recipes import Literal, Recipe, Segment, Stretch, read_recipe, write_recipe
 from allmende.codecs.samples import Candidate, Child, Fit
 from allmende.codecs.word_types import WORD_TYPES, WordType, word_type, word_type_of_code
@@ -49,10 +52,12 @@ __all__ = [
     "Candidate",
     "Child",
     "DamagedObject",
+    "Decoding",
     "Effort",
     "EncodedObject",
     "EncodedReader",
     "EncodingHead",
+    "Fillable",
     "Fit",
     "Literal",
     "MalformedEncoding",
@@ -79,11 +84,13 @@ __all__ = [
     "decode_block",
     "encode_block",
     "estimate",
+    "joined",
     "object_id",
     "parse_prediction",
     "read_head",
     "read_recipe",
     "reference_bytes",
+    "room",
     "word_type",
     "word_type_of_code",
     "write_encoding",

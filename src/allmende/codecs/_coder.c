@@ -7,6 +7,7 @@
 #include <Python.h>
 #include <stdlib.h>
 
+#include "_carrying.h"
 #include "_plan.h"
 
 /* --- what Python calls ------------------------------------------------------------------------------- */
@@ -322,29 +323,6 @@ done:
     return result;
 }
 
-/* The bfloat16 nearest to each float32, ties to the even one; a NaN keeps its sign and its highest bits. */
-ALWAYS_INLINE void brains_of(const uint8_t *singles, uint8_t *restrict out, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = (uint32_t)load_word(singles + 4 * i, 4), nan = 0 - (uint32_t)((bits & 0x7fffffff) > 0x7f800000);
-        uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
-        store_word(out + 2 * i, 2, (rounded & ~nan) | (quiet & nan));
-    }
-}
-
-#if WITH_AVX2
-AVX2 static void brains_avx2(const uint8_t *singles, uint8_t *out, size_t count) { brains_of(singles, out, count); }
-#endif
-
-static void brain_words(const uint8_t *singles, uint8_t *out, size_t count) {
-#if WITH_AVX2
-    if (vectors_wanted) {
-        brains_avx2(singles, out, count);
-        return;
-    }
-#endif
-    brains_of(singles, out, count);
-}
-
 static PyObject *py_brain_words(PyObject *self, PyObject *args) {
     Py_buffer singles, out;
     size_t count;
@@ -419,6 +397,8 @@ static PyMethodDef methods[] = {
     {"fold", py_fold, METH_VARARGS, NULL},
     {"unfold", py_unfold, METH_VARARGS, NULL},
     {"is_same", py_is_same, METH_VARARGS, NULL},
+    {"carry_out", py_carry_out, METH_VARARGS, NULL},
+    {"joined", py_joined, METH_VARARGS, NULL},
     {"brain_words", py_brain_words, METH_VARARGS, NULL},
     {"split", py_split, METH_VARARGS, NULL},
     {"join", py_join, METH_VARARGS, NULL},

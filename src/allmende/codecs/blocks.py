@@ -7,10 +7,12 @@ words' type, the number of bytes and, for the forms that say so, the predicted b
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from allmende.codecs.decoding import Decoding, lent
 from allmende.codecs.errors import MalformedEncoding
 from allmende.codecs.planes import (
     coded_planes,
@@ -26,7 +28,16 @@ from allmende.codecs.rans import coder, decode_residual
 from allmende.codecs.rans_tokens import WordShape, token_count
 from allmende.codecs.word_types import WORD_TYPES, WordType
 
-__all__ = ["MAX_BLOCK_WORDS", "BlockCodec", "Effort", "Habit", "decode_block", "encode_block", "quick_size"]
+__all__ = [
+    "MAX_BLOCK_WORDS",
+    "BlockCodec",
+    "Effort",
+    "Habit",
+    "decode_block",
+    "encode_block",
+    "plan_block",
+    "quick_size",
+]
 
 MAX_BLOCK_WORDS = 1 << 20
 _SAMPLES, _SAMPLE_WORDS = 4, 1024
@@ -132,6 +143,45 @@ def decode_block(
     """
     _check_sizes(size_bytes, words, predicted)
     return _decoded(codec, payload, size_bytes, words, predicted)
+
+
+class Predict(Protocol):
+    """Notes down what fills memory with the bytes that are predicted for a block."""
+
+    def __call__(self, out: memoryview, *, decoding: Decoding) -> None: ...
+
+
+def plan_block(
+    codec: int,
+    payload: memoryview,
+    out: memoryview,
+    words: WordType,
+    predict: Predict | None,
+    decoding: Decoding,
+) -> None:
+    """Note down what fills `out` with the plain bytes of a block. Forms unknown to the coder are decoded now.
+
+    Raises as `decode_block`; what is malformed may also be found only when the decoding is carried out.
+    """
+    if codec == BlockCodec.ALONE:
+        decoding.planes(payload, out, words)
+    elif codec == BlockCodec.RESIDUAL and predict is not None:
+        with lent(len(out)) as predicted:
+            predict(predicted, decoding=decoding)
+            decoding.residual(payload, predicted, out, words)
+    elif codec == BlockCodec.EQUAL and predict is not None and not len(payload):
+        predict(out, decoding=decoding)
+    else:
+        decoding.copy(decode_block(codec, payload, len(out), words, _predicted(predict, len(out))), out)
+
+
+def _predicted(predict: Predict | None, size_bytes: int) -> memoryview | None:
+    if predict is None:
+        return None
+    found, decoding = room(size_bytes), Decoding()
+    predict(found, decoding=decoding)
+    decoding.carry_out()
+    return found
 
 
 def _check_sizes(size_bytes: int, words: WordType, predicted: memoryview | None) -> None:

@@ -6,26 +6,31 @@ type a file gives them.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NewType, Protocol, TypeAlias
+from typing import NewType, Protocol, TypeAlias, cast
 
 from blake3 import blake3
 
+from allmende.codecs.decoding import Decoding, lent
 from allmende.codecs.errors import DamagedObject
 
 __all__ = [
     "MAX_OBJECT_BYTES",
     "BytesPlain",
+    "Fillable",
     "ObjectId",
     "Piece",
     "Plain",
     "Reference",
     "ReferenceBytes",
     "Resolve",
+    "fill_from",
     "object_id",
     "reference_bytes",
+    "taken_from",
 ]
 
 ObjectId = NewType("ObjectId", str)
@@ -51,6 +56,36 @@ class Plain(Protocol):
     def read_at(self, start: int, count: int) -> memoryview:
         """Exactly `count` bytes from `start` on. Raises DamagedObject where they cannot be had."""
         ...
+
+
+class Fillable(Plain, Protocol):
+    """Plain bytes that may be had later, together with others."""
+
+    def fill(self, out: memoryview, start: int, decoding: Decoding) -> None:
+        """Note down what fills `out` with the bytes from `start` on.
+
+        Raises as `read_at`; but what is only found out when the decoding is carried out, that raises.
+        """
+        ...
+
+
+def fill_from(plain: Plain, out: memoryview, start: int, decoding: Decoding) -> None:
+    """Have `out` filled with plain bytes from `start` on, now or by the decoding."""
+    if hasattr(plain, "fill"):
+        cast(Fillable, plain).fill(out, start, decoding)
+    else:
+        decoding.copy(plain.read_at(start, len(out)), out)
+
+
+@contextmanager
+def taken_from(plain: Plain, start: int, count: int, decoding: Decoding) -> Iterator[memoryview]:
+    """Plain bytes, for calls that are noted down within: they are there when these are carried out."""
+    if not hasattr(plain, "fill"):
+        yield plain.read_at(start, count)
+        return
+    with lent(count) as found:
+        cast(Fillable, plain).fill(found, start, decoding)
+        yield found
 
 
 class BytesPlain:
@@ -114,10 +149,24 @@ class ReferenceBytes:
             start, count, number = start + some, count - some, number + 1
         return read[0] if len(read) == 1 else memoryview(b"".join(read))
 
+    def fill(self, out: memoryview, start: int, decoding: Decoding) -> None:
+        """See Fillable. Only what lies in one piece is left for later: else calls could be countless."""
+        number = bisect_right(self._ends, start)
+        if start >= 0 and number < len(self._ends) and start + len(out) <= self._ends[number]:
+            piece = self._pieces[number]
+            if piece.object_id is not None:
+                begin = piece.start + start - (self._ends[number] - piece.size_bytes)
+                fill_from(self._object(piece.object_id), out, begin, decoding)
+                return
+        decoding.copy(self.read_at(start, len(out)), out)
+
     def _read(self, piece: Piece, skipped: int, count: int) -> memoryview:
         if piece.object_id is None:
             return memoryview(bytes(count))
-        plain = self._opened.get(piece.object_id)
+        return self._object(piece.object_id).read_at(piece.start + skipped, count)
+
+    def _object(self, object_id: ObjectId) -> Plain:
+        plain = self._opened.get(object_id)
         if plain is None:
-            plain = self._opened[piece.object_id] = self._resolve(piece.object_id)
-        return plain.read_at(piece.start + skipped, count)
+            plain = self._opened[object_id] = self._resolve(object_id)
+        return plain

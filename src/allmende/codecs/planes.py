@@ -4,6 +4,8 @@ Words of floats are turned left by one bit before they are split, so that their 
 (for BF16 and F32) and the sign joins the mantissa, which nothing compresses.
 """
 
+import threading
+
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
@@ -26,6 +28,16 @@ __all__ = [
 
 _STATES_BYTES = 140
 """About what a coded plane takes beside its table and tokens."""
+
+
+class _Own(threading.local):
+    """What a thread keeps for itself: making it takes as long as a short frame."""
+
+    def __init__(self) -> None:
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_OWN = _Own()
 
 
 def split_planes(plain: memoryview | bytes | bytearray, words: WordType) -> memoryview:
@@ -61,7 +73,7 @@ def decompressed(frame: memoryview | bytes, size_bytes: int) -> memoryview:
         claimed = zstandard.get_frame_parameters(frame).content_size
         if claimed != size_bytes:
             raise MalformedEncoding(f"A frame claims {claimed} bytes where {size_bytes} belong.")
-        content = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+        content = _OWN.decompressor.decompress(frame, allow_extra_data=False)
     except zstandard.ZstdError as wrong:
         raise MalformedEncoding("A frame cannot be decompressed.") from wrong
     if len(content) != size_bytes:

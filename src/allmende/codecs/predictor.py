@@ -1,17 +1,19 @@
 """The predictor: the bytes that a prediction foretells, reckoned where they are read."""
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from allmende.codecs.decoding import Decoding, lent
 from allmende.codecs.errors import DamagedObject
 from allmende.codecs.objects import ReferenceBytes, Resolve
-from allmende.codecs.outputs import output_bytes, written
+from allmende.codecs.outputs import Words, output_bytes, written
 from allmende.codecs.predictions import Prediction, source_word_bytes
 from allmende.codecs.programs import Inputs, require_exact_arithmetic, run_program
 from allmende.codecs.rounding import FLOAT_TYPES, Numbers, numbers_of
-from allmende.codecs.steps import LowRank, Mask
+from allmende.codecs.steps import Load, LowRank, Mask
 
 __all__ = ["Predictor"]
 
@@ -30,10 +32,17 @@ class Predictor:
         self.size_bytes = prediction.size_bytes
         self._sources = [ReferenceBytes(source.reference, resolve) for source in prediction.sources]
         self._copies = prediction.is_copy
-        values, size = output_bytes(prediction.output)
-        self._run_values = prediction.run_values
-        self._run_bytes = self._run_values // values * size
-        self._side = _Side(prediction)
+        self._casts_to_brain = _is_cast_to_brain(prediction)
+
+    @cached_property
+    def _side(self) -> "_Side":
+        return _Side(self.prediction)
+
+    @cached_property
+    def _run(self) -> tuple[int, int]:
+        """The values and bytes at whole multiples of which a run may begin and end."""
+        values, size = output_bytes(self.prediction.output)
+        return self.prediction.run_values, self.prediction.run_values // values * size
 
     def read_at(self, start: int, count: int) -> memoryview:
         """See Plain. Any bytes may be asked for; values are reckoned by whole blocks around them."""
@@ -45,19 +54,32 @@ class Predictor:
             return self._sources[0].read_at(start, count)
         if count == 0:
             return memoryview(b"")
-        first, end = start // self._run_bytes, -(-(start + count) // self._run_bytes)
+        run_bytes = self._run[1]
+        first, end = start // run_bytes, -(-(start + count) // run_bytes)
         runs = list(self._runs(first, end))
         found = memoryview((runs[0] if len(runs) == 1 else np.concatenate(runs)).data)
-        skipped = start - first * self._run_bytes
+        skipped = start - first * run_bytes
         return found[skipped : skipped + count].toreadonly()
+
+    def fill(self, out: memoryview, start: int, decoding: Decoding) -> None:
+        """See Fillable. What only copies and casts is left for later; all else is reckoned now."""
+        if self._copies:
+            self._sources[0].fill(out, start, decoding)
+        elif self._casts_to_brain and start % 2 == 0 and len(out) % 2 == 0:
+            with lent(2 * len(out)) as singles:
+                self._sources[0].fill(singles, 2 * start, decoding)
+                decoding.brain(singles, out)
+        else:
+            decoding.copy(self.read_at(start, len(out)), out)
 
     def _runs(self, first: int, end: int) -> Iterator[NDArray[np.uint8]]:
         # Where nothing is reckoned, values are but written in another form: no need to stay in the cache.
         most = _RUN_VALUES if len(self.prediction.steps) > 1 else _CAST_VALUES
-        at_once = max(1, most // self._run_values)
+        run_values = self._run[0]
+        at_once = max(1, most // run_values)
         for run in range(first, end, at_once):
-            begin = run * self._run_values
-            count = min(end - run, at_once) * self._run_values
+            begin = run * run_values
+            count = min(end - run, at_once) * run_values
             yield written(self.numbers_at(begin, count), self.prediction.output)
 
     def numbers_at(self, begin: int, count: int) -> Numbers:
@@ -76,6 +98,12 @@ class Predictor:
         if words in FLOAT_TYPES:
             return numbers_of(data, words)
         return np.frombuffer(data, np.int8 if words == "I8" else np.uint8).astype(np.float32)
+
+
+def _is_cast_to_brain(prediction: Prediction) -> bool:
+    """Whether words of F32 are predicted as words of BF16: the commonest cast."""
+    is_cast = prediction.steps == (Load(0),) and prediction.output == Words("BF16")
+    return is_cast and prediction.sources[0].words == "F32"
 
 
 class _Side:

@@ -16,7 +16,7 @@ except ImportError:  # no compiler was there when the package was installed
 else:
     _compiled_module = _compiled
 
-__all__ = ["Coder", "coder", "coder_name", "decode_planes", "decode_residual"]
+__all__ = ["Coder", "coder", "coder_name", "decode_planes", "decode_residual", "joined"]
 
 Bytes = bytes | bytearray | memoryview
 
@@ -81,6 +81,14 @@ class Coder(Protocol):
 
     def brain_words(self, singles: NDArray[np.uint32], out: NDArray[np.uint16], /) -> None:
         """The words of BF16 nearest to words of F32."""
+        ...
+
+    def carry_out(self, calls: list[rans_numpy.Call], /) -> None:
+        """What calls ask for, one after another."""
+        ...
+
+    def joined(self, parts: list[memoryview], /) -> bytes:
+        """Runs of bytes as one."""
         ...
 
     def split(self, plain: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int, /) -> None:
@@ -148,6 +156,11 @@ def decode_residual(
         coder.decode_residual(payload, predicted, out, size_bytes, exponent_bits, mantissa_bits)
     except ValueError as wrong:
         raise MalformedEncoding("The residuals of a block are malformed.") from wrong
+
+
+def joined(parts: list[memoryview]) -> bytes:
+    """Runs of bytes as one; other threads run meanwhile."""
+    return coder.joined(parts)
 
 
 def decode_planes(payload: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int) -> None:

@@ -7,6 +7,9 @@ and no unit is left. Residuals add the raw bits of all words in their order, low
 filled with zeros.
 """
 
+import os
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,11 +28,18 @@ from allmende.codecs.rans_tokens import (
 )
 
 __all__ = [
+    "BRAIN",
+    "COPY",
+    "PLANES",
     "PLANE_CODED",
     "PLANE_CONSTANT",
     "PLANE_RAW",
+    "READ",
+    "RESIDUAL",
+    "Call",
     "analyse",
     "brain_words",
+    "carry_out",
     "decode_planes",
     "decode_residual",
     "encode_plane",
@@ -38,6 +48,7 @@ __all__ = [
     "histogram",
     "is_same",
     "join",
+    "joined",
     "plan",
     "split",
     "unfold",
@@ -51,6 +62,16 @@ PLANE_RAW, PLANE_CONSTANT, PLANE_CODED = range(3)
 _PLANE_HEAD_BYTES = 5
 
 Bytes = bytes | bytearray | memoryview
+
+COPY, PLANES, RESIDUAL, BRAIN, READ = range(5)
+"""Calls that are carried out one after another: bytes as they are, `decode_planes`, `decode_residual`,
+`brain_words`, and bytes of a file."""
+Call: TypeAlias = (
+    tuple[int, memoryview, Bytes, Bytes | None, int, int, int] | tuple[int, memoryview, int, int]
+)
+"""One of them: what it fills, from what, against which predicted words, and the shape of the words that it
+fills, that is their size, and bits of exponent and mantissa. Of PLANES the second of these is `turn`. Or, of
+READ: what it fills, from which descriptor, at which place."""
 
 
 def analyse(
@@ -181,6 +202,43 @@ def brain_words(singles: NDArray[np.uint32], out: NDArray[np.uint16]) -> None:
     nan = np.isnan(singles.view(np.float32))
     if nan.any():
         out[nan] = (singles[nan] >> np.uint32(16)) | np.uint32(0x40)
+
+
+def carry_out(calls: list[Call]) -> None:
+    """Carry out calls in their order. Raises MalformedEncoding for the first one that cannot be."""
+    for call in calls:
+        if len(call) == 4:
+            _read_all(*call)
+            continue
+        what, out, data, predicted, size_bytes, exponent_bits, mantissa_bits = call
+        if what == COPY:
+            out[:] = data
+        elif what == PLANES:
+            decode_planes(data, out, size_bytes, exponent_bits)
+        elif what == BRAIN:
+            words = np.empty(len(out) // 2, np.uint16)
+            brain_words(np.frombuffer(data, "<u4").astype(np.uint32, copy=False), words)
+            out[:] = words.astype("<u2", copy=False).view(np.uint8).data
+        elif what == RESIDUAL and predicted is not None:
+            decode_residual(data, predicted, out, size_bytes, exponent_bits, mantissa_bits)
+        else:
+            raise ValueError("there is no such call")
+
+
+def _read_all(what: int, out: memoryview, file: int, place: int) -> None:
+    if what != READ:
+        raise ValueError("there is no such call")
+    done = 0
+    while done < len(out):
+        some = os.preadv(file, [out[done:]], place + done)
+        if not some:
+            raise MalformedEncoding("A file ends before it should.")
+        done += some
+
+
+def joined(parts: list[memoryview]) -> bytes:
+    """Runs of bytes as one."""
+    return b"".join(parts)
 
 
 def split(plain: Bytes, out: bytearray | memoryview, size_bytes: int, turn: int) -> None:

@@ -5,10 +5,13 @@ decoded for two of them. Parts come in the order of the content, whichever was d
 """
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from itertools import pairwise
 
-from allmende.codecs import Recipe, Stretch
+from allmende.codecs import Recipe, Stretch, room
 
 __all__ = ["PartsAhead", "part_ends"]
 
@@ -20,15 +23,16 @@ _PARTS_AHEAD = 3
 class PartsAhead:
     """Reads a content forwards, a few parts ahead. For one thread, which closes it.
 
-    `read` gives the bytes from one place to another, and may be called by several threads at a time. Not more
-    than four parts are held, each of 1 to 2 MiB. Nothing at or after `until` is read before it is asked for.
-    The executor must not be the one in which this reading itself happens, nor one that `read` waits for.
+    `read` fills memory with the bytes from one place on, and may be called by several threads at a time. Not
+    more than five parts are held, each of 1 to 2 MiB, and their memory is used again and again. Nothing at or
+    after `until` is read before it is asked for. The executor must not be the one in which this reading
+    itself happens, nor one that `read` waits for.
     """
 
     def __init__(
         self,
         ends: Sequence[int],
-        read: Callable[[int, int], memoryview],
+        read: Callable[[int, memoryview], None],
         executor: Executor,
         until: int,
     ) -> None:
@@ -36,33 +40,49 @@ class PartsAhead:
         self._read = read
         self._executor = executor
         self._until = until
-        self._coming: dict[int, Future[memoryview]] = {}
-        self._start = 0
-        self._part = memoryview(b"")
+        self._coming: dict[int, Future[_Part]] = {}
+        self._part = self._passed = _Part(0, memoryview(b""), 0)
+        self._spare: deque[memoryview] = deque()
+        self._longest = max((end - begin for begin, end in pairwise([0, *ends])), default=0)
 
     def read_at(self, start: int, most: int) -> memoryview:
-        """One to `most` bytes from `start` on, which lies in the content. Raises what `read` raises."""
-        if not self._start <= start < self._start + len(self._part):
+        """One to `most` bytes from `start` on, which lies in the content. Raises what `read` raises.
+
+        They stay as they are while bytes of this part and of one other are asked for.
+        """
+        if not self._part.start <= start < self._part.start + self._part.size_bytes:
             # Let go of first: where the next one cannot be had there is none.
-            self._part = memoryview(b"")
-            self._start, self._part = self._next(bisect_right(self._ends, start), start)
-        skipped = start - self._start
-        return self._part[skipped : skipped + most]
+            spare, self._passed, self._part = self._passed, self._part, _Part(0, memoryview(b""), 0)
+            if spare.size_bytes:
+                self._spare.append(spare.room)
+            self._part = self._next(bisect_right(self._ends, start), start)
+        skipped = start - self._part.start
+        return self._part.room[skipped : min(skipped + most, self._part.size_bytes)]
 
     def close(self) -> None:
         """Forget what was to come. What is being read in this moment comes to its end, and to nothing."""
         for coming in self._coming.values():
             coming.cancel()
         self._coming.clear()
-        self._part = memoryview(b"")
+        self._part = self._passed = _Part(0, memoryview(b""), 0)
+        self._spare.clear()
 
-    def _next(self, number: int, start: int) -> tuple[int, memoryview]:
-        """A part and where it begins. One that nobody has begun is read here: nobody waits in a queue."""
+    def _next(self, number: int, start: int) -> "_Part":
+        """A part. One that nobody has begun is read here: nobody waits in a queue."""
         coming = self._coming.pop(number, None)
         self._begin_after(number)
         if coming is None or coming.cancel():
-            return start, self._read(start, self._end(number, start))
-        return self._begin(number), coming.result()
+            return self._read_part(start, self._end(number, start))
+        return coming.result()
+
+    def _read_part(self, start: int, end: int) -> "_Part":
+        """In whichever thread."""
+        try:
+            found = self._spare.pop()
+        except IndexError:
+            found = room(self._longest)
+        self._read(start, found[: end - start])
+        return _Part(start, found, end - start)
 
     def _begin_after(self, number: int) -> None:
         """Have the parts after this one read; forget those that were passed over."""
@@ -74,7 +94,7 @@ class PartsAhead:
             if key in self._coming or begin >= self._until:
                 continue
             try:
-                self._coming[key] = self._executor.submit(self._read, begin, self._end(key, begin))
+                self._coming[key] = self._executor.submit(self._read_part, begin, self._end(key, begin))
             except RuntimeError:
                 return  # the executor was shut down meanwhile: this thread reads the rest alone
 
@@ -84,6 +104,15 @@ class PartsAhead:
     def _end(self, number: int, start: int) -> int:
         end = self._ends[number]
         return min(end, self._until) if start < self._until else end
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part that was read, into the beginning of some memory."""
+
+    start: int
+    room: memoryview
+    size_bytes: int
 
 
 def part_ends(recipe: Recipe) -> list[int]:

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar, cast
 
 from allmende.codecs import (
     DamagedObject,
+    Decoding,
     EncodedReader,
     MalformedEncoding,
     ObjectId,
@@ -27,6 +28,7 @@ from allmende.codecs import (
     Recipe,
     Resolve,
     Stretch,
+    joined,
 )
 from allmende.packing.ahead import PartsAhead, part_ends
 from allmende.packing.shelf import MAX_DEPTH, Shelf
@@ -35,8 +37,6 @@ __all__ = ["ObjectOpener", "RecipeReader", "UnreadableObject", "is_readable", "o
 
 _OPEN_OBJECTS = 8
 _READ_BYTES = 1024 * 1024
-_PIECE_BYTES = 256 * 1024
-"""A block of words of two bytes: of these and of wider ones a piece is a view of what was decoded."""
 
 _Found = TypeVar("_Found")
 
@@ -87,7 +87,7 @@ class ObjectOpener:
         self._below: dict[bool, ObjectOpener] = {}
         self._lock: _Lock = RLock() if lock is None else lock
 
-    def __call__(self, object_id: ObjectId) -> Plain:
+    def __call__(self, object_id: ObjectId) -> "_StoredObject":
         """The plain bytes of an object. Raises ObjectMissing, and DamagedObject where objects rest on too
         many.
         """
@@ -146,6 +146,14 @@ class _StoredObject:
         """See Plain."""
         return self._tried(lambda reader: reader.read_at(start, count))
 
+    def read_into(self, out: memoryview, start: int) -> None:
+        """See EncodedReader."""
+        self._tried(lambda reader: reader.read_into(out, start))
+
+    def fill(self, out: memoryview, start: int, decoding: Decoding) -> None:
+        """See Fillable."""
+        self._tried(lambda reader: reader.fill(out, start, decoding))
+
     def _tried(self, read: Callable[[EncodedReader], _Found]) -> _Found:
         """What the encoding in use gives; where it gives nothing, the next one."""
         while (number := self._number) < len(self._stored):
@@ -157,7 +165,9 @@ class _StoredObject:
             except (UnreadableObject, ObjectMissing):
                 pass  # a base is not to be had, which was told of that
             except (DamagedObject, MalformedEncoding, PredictionImpossible) as error:
-                if self._verify and reader is not None and reader.parents and self._suspects_bases(reader):
+                if not self._verify:
+                    raise  # nobody can tell yet who is to blame: what rests on this will read it with checks
+                if reader is not None and reader.parents and self._suspects_bases(reader):
                     continue
                 problem = error.message
             self._give_up(number, problem)
@@ -195,7 +205,10 @@ class _StoredObject:
 
 
 class _Digest:
-    """SHA-256 of parts that stay as they are, taken by another thread while the next part is got."""
+    """SHA-256 of parts, taken by another thread while the next part is got.
+
+    A part stays as it is until the next one is added, or all is settled.
+    """
 
     def __init__(self, executor: Executor | None) -> None:
         self._executor = executor
@@ -206,7 +219,7 @@ class _Digest:
     def add(self, part: memoryview) -> None:
         """The part comes next."""
         self.size_bytes += len(part)
-        self._settle()
+        self.settle()
         if self._executor is None:
             self._hash.update(part)
             return
@@ -217,10 +230,10 @@ class _Digest:
 
     def hexdigest(self) -> str:
         """Of all parts."""
-        self._settle()
+        self.settle()
         return self._hash.hexdigest()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """The last part is hashed when this returns: here, if nobody has begun with it."""
         last, self._last = self._last, None
         if last is None:
@@ -267,7 +280,7 @@ class RecipeReader(io.RawIOBase):
         self._ahead: PartsAhead | None = None
         if ahead is not None:
             end = recipe.size_bytes if until is None else until
-            self._ahead = PartsAhead(part_ends(recipe), self._read_range, ahead, end)
+            self._ahead = PartsAhead(part_ends(recipe), self._fill, ahead, end)
 
     def readable(self) -> bool:
         """It can be read."""
@@ -330,31 +343,42 @@ class RecipeReader(io.RawIOBase):
             self._ahead.close()
         super().close()
 
-    def _read_range(self, start: int, end: int) -> memoryview:
-        """All bytes from one place to another, put together once; several threads may ask."""
-        parts: list[memoryview] = []
-        while start < end:
-            parts.append(self._read_some(start, end - start, _PIECE_BYTES))
-            start += len(parts[-1])
-        return memoryview(b"".join(parts))
+    def _fill(self, start: int, out: memoryview) -> None:
+        """Fill memory with the bytes from one place on; several threads may ask."""
+        done = 0
+        while done < len(out):
+            number, place, count = self._lies_at(start + done, len(out) - done)
+            segment, part = self._recipe.segments[number], out[done : done + count]
+            if isinstance(segment, Stretch):
+                self._objects(self._recipe.objects[segment.number]).read_into(part, place)
+            else:
+                part[:] = memoryview(self._recipe.literals)[place : place + count]
+            done += count
 
-    def _read_some(self, start: int, most: int, piece_bytes: int = _READ_BYTES) -> memoryview:
-        """One to `most` bytes, which lie in one segment, and of an object in one piece of this length."""
-        number = bisect_right(self._ends, start)
+    def _read_some(self, start: int, most: int) -> memoryview:
+        """One to `most` bytes, which lie in one segment, and in one MiB of an object."""
+        number, place, count = self._lies_at(start, most)
         segment = self._recipe.segments[number]
-        skipped = start - (self._ends[number] - segment.size_bytes)
-        count = min(most, segment.size_bytes - skipped)
         if isinstance(segment, Stretch):
             plain = self._objects(self._recipe.objects[segment.number])
-            begin = segment.start + skipped
-            return plain.read_at(begin, min(count, piece_bytes - begin % piece_bytes))
-        begin = self._literal_ends[number] - segment.size_bytes + skipped
-        return memoryview(self._recipe.literals)[begin : begin + min(count, _READ_BYTES)]
+            return plain.read_at(place, min(count, _READ_BYTES - place % _READ_BYTES))
+        return memoryview(self._recipe.literals)[place : place + min(count, _READ_BYTES)]
+
+    def _lies_at(self, start: int, most: int) -> tuple[int, int, int]:
+        """In which segment bytes lie, from where on in its object or the literals, and how many of them."""
+        number = bisect_right(self._ends, start)
+        segment = self._recipe.segments[number]
+        left = self._ends[number] - start
+        end = self._literal_ends[number]
+        if isinstance(segment, Stretch):
+            end = segment.start + segment.size_bytes
+        return number, end - left, min(most, left)
 
     def _add_to_digest(self, start: int, part: memoryview) -> None:
         if start == 0:
             self._digest = _Digest(self._executor)
         if self._digest.size_bytes != start:
+            self._digest.settle()
             return
         self._digest.add(part)
         whole = self._digest.size_bytes == self._recipe.size_bytes
@@ -365,7 +389,7 @@ class RecipeReader(io.RawIOBase):
 def _bytes_of(part: memoryview) -> bytes:
     """The bytes of a view: those that it shows, uncopied, where it shows all of them."""
     whole = part.obj
-    return whole if isinstance(whole, bytes) and len(whole) == part.nbytes else bytes(part)
+    return whole if isinstance(whole, bytes) and len(whole) == part.nbytes else joined([part])
 
 
 def is_readable(opened: Callable[[], Plain], checkpoint: Callable[[], None] = lambda: None) -> bool:

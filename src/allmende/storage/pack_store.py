@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from allmende.codecs import DamagedObject, Plain
+from allmende.codecs import DamagedObject, Decoding, Plain
 from allmende.failpoints import reach
 from allmende.storage.content_store import StoredFile
 from allmende.storage.durable import DurableFile, make_durable_directory
@@ -147,11 +147,8 @@ class _Slice:
 
     def read_at(self, start: int, count: int) -> memoryview:
         """See allmende.codecs.Plain."""
-        if start < 0 or count < 0 or start + count > self.size_bytes:
-            raise DamagedObject(f"An encoding of {self.size_bytes} bytes has no {count} bytes at {start}.")
-        if self._descriptor is None:
-            self._descriptor = self._opening()
-        fd, at = self._descriptor.fd, self._offset_bytes + start
+        self._check_range(start, count)
+        fd, at = self._opened().fd, self._offset_bytes + start
         try:
             found = os.pread(fd, count, at)
             while len(found) < count:  # more than the system reads at once
@@ -162,6 +159,21 @@ class _Slice:
         except OSError as error:
             raise DamagedObject(f"A pack cannot be read: {error.strerror}.") from error
         return memoryview(found)
+
+    def fill(self, out: memoryview, start: int, decoding: Decoding) -> None:
+        """See allmende.codecs.Fillable."""
+        self._check_range(start, len(out))
+        descriptor = self._opened()
+        decoding.read(descriptor, descriptor.fd, self._offset_bytes + start, out)
+
+    def _check_range(self, start: int, count: int) -> None:
+        if start < 0 or count < 0 or start + count > self.size_bytes:
+            raise DamagedObject(f"An encoding of {self.size_bytes} bytes has no {count} bytes at {start}.")
+
+    def _opened(self) -> _Descriptor:
+        if self._descriptor is None:
+            self._descriptor = self._opening()
+        return self._descriptor
 
 
 class _Opening(Protocol):

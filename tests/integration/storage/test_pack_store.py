@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from allmende.codecs import DamagedObject
+from allmende.codecs import DamagedObject, Decoding, MalformedEncoding
+from allmende.codecs.objects import fill_from
 from allmende.storage import LocalContentStore, LocalPackStore
 
 
@@ -51,6 +52,30 @@ def test_reading_beyond_an_encoding_is_refused(packs: LocalPackStore) -> None:
     for start, count in ((-1, 1), (0, 5), (4, 1), (0, -1)):
         with pytest.raises(DamagedObject):
             stored.read_at(start, count)
+
+
+def test_what_is_appended_fills_memory_later(packs: LocalPackStore) -> None:
+    location, found, decoding = written(packs, b"0123", b"4567"), memoryview(bytearray(6)), Decoding()
+    stored = packs.read(location, 2, 6)
+    fill_from(stored, found[:2], 4, decoding)
+    fill_from(stored, found[2:], 1, decoding)
+    path_of(packs, location).unlink()
+    assert bytes(found) == bytes(6)
+    decoding.carry_out()
+    assert bytes(found) == b"673456"
+    for start, count in ((-1, 1), (0, 7), (6, 1)):
+        with pytest.raises(DamagedObject):
+            fill_from(stored, memoryview(bytearray(count)), start, decoding)
+    with pytest.raises(DamagedObject):
+        fill_from(packs.read(location[:-1], 0, 1), found, 0, decoding)
+
+
+def test_a_pack_that_is_cut_short_fills_nothing(packs: LocalPackStore) -> None:
+    location, decoding = written(packs, b"0123456789"), Decoding()
+    path_of(packs, location).write_bytes(b"0123")
+    fill_from(packs.read(location, 0, 10), memoryview(bytearray(10)), 0, decoding)
+    with pytest.raises(MalformedEncoding):
+        decoding.carry_out()
 
 
 def test_a_pack_that_is_missing_or_cut_short_is_damage(packs: LocalPackStore) -> None:

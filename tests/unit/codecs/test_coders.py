@@ -149,6 +149,88 @@ def test_brain_floats_are_rounded_alike() -> None:
     assert (found[0] == found[1]).all()
 
 
+def stored_planes(plain: bytes, size_bytes: int, turn: int) -> bytes:
+    """Words in planes, the first of each form that there is."""
+    planes = bytearray(len(plain))
+    in_numpy.split(plain, planes, size_bytes, turn)
+    count, made = len(plain) // size_bytes, b""
+    for number in range(size_bytes):
+        plane = bytes(planes[number * count : (number + 1) * count])
+        form, data = in_numpy.PLANE_RAW, plane
+        if number % 2:
+            counts = np.bincount(np.frombuffer(plane, np.uint8), minlength=256).astype(np.uint32)[None]
+            form, data = in_numpy.PLANE_CODED, in_numpy.encode_plane(in_numpy.plan(counts)[0], plane)
+        made += bytes([form]) + len(data).to_bytes(4, "little") + data
+    return made
+
+
+def carried_out(coder: ModuleType, payloads: tuple[bytes, bytes], sizes: tuple[int, int]) -> bytes | None:
+    """A chain: planes of F32, as BF16, and words against these, which come behind a copy of them."""
+    singles, brains, out = (bytearray(size) for size in (sizes[0], sizes[1], 2 * sizes[1]))
+    calls: list[in_numpy.Call] = [
+        (in_numpy.PLANES, memoryview(singles), payloads[0], None, 4, 1, 0),
+        (in_numpy.BRAIN, memoryview(brains), memoryview(singles), None, 2, 0, 0),
+        (in_numpy.COPY, memoryview(out)[: sizes[1]], brains, None, 1, 0, 0),
+        (in_numpy.RESIDUAL, memoryview(out)[sizes[1] :], payloads[1], brains, 2, 8, 7),
+    ]
+    try:
+        coder.carry_out(calls)
+    except (ValueError, MalformedEncoding):
+        return None
+    return bytes(out)
+
+
+@pytest.mark.parametrize("count", [1, 33, 3000])
+def test_calls_are_carried_out_one_after_another(count: int) -> None:
+    singles, _ = drifted(word_type("F32"), count, 1e-3)
+    brains = np.empty(count, np.uint16)
+    in_numpy.brain_words(np.frombuffer(singles, np.uint32), brains)
+    plain = (brains + np.arange(count, dtype=np.uint16) % 3).tobytes()
+    residual = encoded(in_c, plain, brains.tobytes(), word_type("BF16"))
+    payloads, sizes = (stored_planes(singles, 4, 1), residual), (4 * count, 2 * count)
+    for coder in (in_c, in_numpy):
+        assert carried_out(coder, payloads, sizes) == brains.tobytes() + plain
+        for number in (0, 1):
+            cut = [*payloads]
+            cut[number] = cut[number][:-1]
+            assert carried_out(coder, (cut[0], cut[1]), sizes) is None
+        coder.carry_out([])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        (in_numpy.COPY, bytearray(4), bytes(3), None, 1, 0, 0),
+        (in_numpy.COPY, bytearray(4), bytes(4), bytes(4), 1, 0, 0),
+        (in_numpy.PLANES, bytearray(5), bytes(4), None, 4, 1, 0),
+        (in_numpy.PLANES, bytearray(6), bytes(4), None, 3, 1, 0),
+        (in_numpy.RESIDUAL, bytearray(8), bytes(4), bytes(4), 4, 8, 23),
+        (in_numpy.RESIDUAL, bytearray(8), bytes(4), None, 4, 8, 23),
+        (in_numpy.BRAIN, bytearray(8), bytes(8), None, 2, 0, 0),
+        (in_numpy.BRAIN, bytearray(8), bytes(17), None, 2, 0, 0),
+        (in_numpy.BRAIN, bytearray(8), bytes(16), None, 4, 0, 0),
+        (7, bytearray(4), bytes(4), None, 1, 0, 0),
+    ],
+)
+def test_the_extension_refuses_calls_that_do_not_fit(call: tuple[object, ...]) -> None:
+    sound = (in_numpy.COPY, bytearray(3), b"abc", None, 1, 0, 0)
+    with pytest.raises(ValueError, match="no such call"):
+        in_c.carry_out([sound, call])
+    assert sound[1] == bytes(3)  # nothing was begun
+
+
+@pytest.mark.parametrize("calls", [[None], [()], [(0, b"abc", b"abc", None, 1, 0, 0)], ((),)])
+def test_the_extension_refuses_what_is_no_list_of_calls(calls: object) -> None:
+    with pytest.raises((TypeError, SystemError, BufferError)):
+        in_c.carry_out(calls)
+
+
+@pytest.mark.parametrize("coder", [in_c, in_numpy], ids=["C", "numpy"])
+def test_runs_of_bytes_are_joined(coder: ModuleType) -> None:
+    assert coder.joined([]) == b""
+    assert coder.joined([memoryview(b"ab"), memoryview(b""), memoryview(bytearray(b"c"))]) == b"abc"
+
+
 @pytest.mark.parametrize("size_bytes", [1, 2, 4, 8])
 @pytest.mark.parametrize("turn", [0, 1])
 def test_planes_are_split_and_joined_alike(size_bytes: int, turn: int) -> None:

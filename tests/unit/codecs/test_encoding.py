@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from allmende.codecs import (
     BLOCK_WORDS,
     BytesPlain,
     DamagedObject,
+    Decoding,
     Effort,
     EncodedReader,
     MalformedEncoding,
@@ -19,15 +21,19 @@ from allmende.codecs import (
     Plain,
     Prediction,
     PredictionImpossible,
+    Predictor,
     Source,
     WordType,
     estimate,
     object_id,
+    rans_numpy,
     read_head,
     word_type,
     write_encoding,
 )
+from allmende.codecs import decoding as decoding_module
 from allmende.codecs.outputs import Words
+from allmende.codecs.rans import Coder
 from allmende.codecs.steps import Load
 from tests.unit.codecs.weights_like import drifted
 
@@ -118,17 +124,94 @@ def test_reading_a_little_decodes_a_little() -> None:
     assert kept.read == again
 
 
-def test_blocks_are_decoded_ahead() -> None:
-    base, plain = drifted(BF16, 9 * BLOCK_WORDS, 1e-3)
-    encoded = BytesPlain(stored(plain, BF16, base))
-    with ThreadPoolExecutor(2) as ahead:
-        reader = EncodedReader(encoded, shelf(base), ahead)
-        found = [
-            reader.read_at(start, min(100_000, len(plain) - start)) for start in range(0, len(plain), 100_000)
-        ]
-        assert b"".join(found) == plain
-        for start in (5, 2_000_000, 700_000, 0, 262_144, 524_288):
-            assert reader.read_at(start, 9) == plain[start : start + 9]
+def cast_of(base: bytes) -> Prediction:
+    """The prediction that words of F32 were rounded to BF16."""
+    return Prediction((Source((Piece(object_id(base), 0, len(base)),), "F32"),), (Load(0),), Words("BF16"))
+
+
+class Opened:
+    """Encodings by their objects, each opened once; what others rest on is read by readers as well."""
+
+    def __init__(self, *encodings: bytes, verify: bool) -> None:
+        known = (read_head(BytesPlain(one)).object_id for one in encodings)
+        self.stored = dict[ObjectId, bytes | bytearray](zip(known, encodings, strict=True))
+        self._verify = verify
+        self._readers: dict[ObjectId, EncodedReader] = {}
+
+    def __call__(self, name: ObjectId) -> EncodedReader:
+        if name not in self._readers:
+            stored = BytesPlain(self.stored[name])
+            self._readers[name] = EncodedReader(stored, self, verify=self._verify)
+        return self._readers[name]
+
+
+def three_levels(count: int) -> tuple[bytes, list[bytes]]:
+    """A fine-tune of what was rounded from a root, and the encodings of all three, the root's first."""
+    root, _ = drifted(F32, count, 1e-3)
+    plain, resolve = [root], shelf(root)
+    rounded = bytes(Predictor(cast_of(root), resolve).read_at(0, len(root) // 2))
+    drift = np.random.default_rng(count).integers(-3, 4, count).astype("<u2")
+    plain += [rounded, (np.frombuffer(rounded, "<u2") + drift).tobytes()]
+    predictions = [None, cast_of(root), same_as(rounded, BF16)]
+    made = [
+        b"".join(write_encoding(BytesPlain(one), words, prediction, shelf(*plain)).parts)
+        for one, words, prediction in zip(plain, (F32, BF16, BF16), predictions, strict=True)
+    ]
+    return plain[-1], made
+
+
+@pytest.mark.parametrize("coder", [None, rans_numpy], ids=["C", "numpy"])
+@pytest.mark.parametrize("count", [3 * BLOCK_WORDS + 77, 20])
+def test_all_levels_are_decoded_together(
+    coder: Coder | None, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, encodings = three_levels(count)
+    if coder is not None:
+        monkeypatch.setattr(decoding_module, "coder", coder)
+    top = EncodedReader(BytesPlain(encodings[-1]), Opened(*encodings, verify=False))
+    random = np.random.default_rng(4)
+    places = [(0, len(plain)), (0, len(plain) // 2), (min(2 * BLOCK_WORDS, len(plain)) - 2, 2)]
+    for _ in range(8):
+        start = int(random.integers(len(plain)))
+        places.append((start, int(random.integers(len(plain) - start + 1))))
+    for start, some in places:
+        assert top.read_at(start, some) == plain[start : start + some]
+        found = memoryview(bytearray(some))
+        top.read_into(found, start)
+        assert found == plain[start : start + some]
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_what_is_filled_later_is_there_when_all_is_carried_out(verify: bool) -> None:
+    plain, encodings = three_levels(2 * BLOCK_WORDS + 5)
+    reader = EncodedReader(BytesPlain(encodings[-1]), Opened(*encodings, verify=verify), verify=verify)
+    found, decoding = memoryview(bytearray(len(plain))), Decoding()
+    for start, end in ((0, 100), (100, 2 * BLOCK_WORDS), (2 * BLOCK_WORDS, len(plain))):
+        reader.fill(found[start:end], start, decoding)
+    decoding.carry_out()
+    assert found == plain
+    for start, count in ((-1, 2), (len(plain) - 1, 2)):
+        with pytest.raises(DamagedObject):
+            reader.fill(memoryview(bytearray(count)), start, decoding)
+        with pytest.raises(DamagedObject):
+            reader.read_into(memoryview(bytearray(count)), start)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_whatever_changed_below_no_wrong_bytes_are_given(level: int) -> None:
+    plain, encodings = three_levels(300)
+    name, given = read_head(BytesPlain(encodings[level])).object_id, 0
+    for place in range(0, len(encodings[level]), 3):
+        changed = bytearray(encodings[level])
+        changed[place] ^= 128
+        objects = Opened(*encodings, verify=False)
+        objects.stored[name] = changed
+        with suppress(MalformedEncoding, DamagedObject):
+            reader = EncodedReader(BytesPlain(objects.stored[object_id(plain)]), objects)
+            assert reader.read_at(0, len(plain)) == plain
+            given += 1
+    # Rounding drops what differs in the last bits of the root.
+    assert given == 0 if level else given > 0
 
 
 def test_several_threads_may_read() -> None:

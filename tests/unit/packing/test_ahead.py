@@ -48,12 +48,12 @@ class Kept:
 def parts_of(
     size: int, executor: object, until: int | None = None
 ) -> tuple[PartsAhead, list[tuple[int, int]]]:
-    """Parts of ten bytes of zeros, and what of them is read by the reader's own thread."""
+    """Parts of ten bytes that tell which part it is, and what of them is read by the reader's own thread."""
     read: list[tuple[int, int]] = []
 
-    def at(start: int, end: int) -> memoryview:
-        read.append((start, end))
-        return memoryview(bytes(end - start))
+    def at(start: int, out: memoryview) -> None:
+        read.append((start, start + len(out)))
+        out[:] = bytes([start // 10]) * len(out)
 
     ends = list(range(10, size + 1, 10))
     return PartsAhead(ends, at, executor, size if until is None else until), read  # type: ignore[arg-type]
@@ -162,6 +162,26 @@ def test_closing_and_jumping_cancel_what_was_to_come() -> None:
     assert not any(future.cancelled() for future, _, _ in kept.given[3:])
     parts.close()
     assert all(future.cancelled() for future, _, _ in kept.given)
+
+
+def test_what_was_given_stays_while_the_next_part_is_asked_for() -> None:
+    parts, _ = parts_of(100, Kept())
+    given = [parts.read_at(start, 10) for start in (0, 10)]
+    assert [bytes(one) for one in given] == [bytes(10), bytes([1]) * 10]
+    third = parts.read_at(70, 10)
+    assert bytes(given[1]) == bytes([1]) * 10
+    # The memory of the first one is used again.
+    assert bytes(given[0]) == bytes(third) == bytes([7]) * 10
+
+
+def test_a_jump_away_and_back_does_no_harm_to_the_sha256() -> None:
+    with ThreadPoolExecutor(1) as ahead, open_recipe(RECIPE, SHELF, ahead) as reader:
+        for start in range(0, len(DATA), MIB):
+            reader.seek(start)
+            assert reader.read(MIB) == DATA[start : start + MIB]
+            for place in (len(DATA) // 3, 0, len(DATA) // 2):
+                reader.seek(place)
+                reader.read(1 if place else 0)
 
 
 def test_an_executor_that_was_shut_down_is_done_without() -> None:

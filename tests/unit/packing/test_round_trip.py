@@ -265,7 +265,7 @@ def test_damage_is_told_of_the_object_that_has_it_however_deep(level: int, ahead
     (object_id,) = recipes[level].objects
     sound = bytes(shelf.stored[object_id][0])
     with ThreadPoolExecutor(2) as executor:
-        for place in (len(sound) // 2, len(sound) - 1):
+        for place in range(len(sound) - 1, len(sound) // 10, -len(sound) // 9):
             broken = bytearray(sound)
             broken[place] ^= 1
             shelf.stored[object_id] = [broken, bytearray(sound)]
