@@ -14,6 +14,7 @@ from allmende.codecs.errors import (
     PredictionImpossible,
 )
 from allmende.codecs.estimating import estimate
+from allmende.codecs.kept_heads import KeptHeads
 from allmende.codecs.objects import (
     MAX_OBJECT_BYTES,
     BytesPlain,
@@ -59,6 +60,7 @@ __all__ = [
     "EncodingHead",
     "Fillable",
     "Fit",
+    "KeptHeads",
     "Literal",
     "MalformedEncoding",
     "MalformedRecipe",

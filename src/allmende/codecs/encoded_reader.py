@@ -8,8 +8,9 @@ from threading import Lock
 
 from allmende.codecs.blocks import BlockCodec, plan_block
 from allmende.codecs.decoding import Decoding
-from allmende.codecs.encoding_head import block_check, read_head
+from allmende.codecs.encoding_head import block_check
 from allmende.codecs.errors import DamagedObject, MalformedEncoding
+from allmende.codecs.kept_heads import head_of
 from allmende.codecs.objects import Plain, Resolve, fill_from, taken_from
 from allmende.codecs.planes import room
 from allmende.codecs.predictor import Predictor
@@ -38,7 +39,7 @@ class EncodedReader:
     def __init__(self, stored: Plain, resolve: Resolve, *, verify: bool = True) -> None:
         self._stored = stored
         self._verify = verify
-        self._head = head = read_head(stored)
+        self._head = head = head_of(stored)
         self._predictor = None if head.prediction is None else Predictor(head.prediction, resolve)
         self._kept: OrderedDict[int, memoryview] = OrderedDict()
         self._lock = Lock()

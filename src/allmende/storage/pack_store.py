@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from allmende.codecs import DamagedObject, Decoding, Plain
+from allmende.codecs import DamagedObject, Decoding, EncodingHead, KeptHeads, Plain
 from allmende.failpoints import reach
 from allmende.storage.content_store import StoredFile
 from allmende.storage.durable import DurableFile, make_durable_directory
@@ -77,6 +77,7 @@ class LocalPackStore:
         self._temporary = temporary
         self._lock = threading.Lock()
         self._open: OrderedDict[str, _Descriptor] = OrderedDict()
+        self._heads = KeptHeads()
         make_durable_directory(root)
 
     def open_write(self) -> "_LocalPackWriter":
@@ -85,7 +86,7 @@ class LocalPackStore:
 
     def read(self, location: str, offset_bytes: int, size_bytes: int) -> Plain:
         """See PackStore."""
-        return _Slice(lambda: self._descriptor(location), offset_bytes, size_bytes)
+        return _Encoding(lambda: self._descriptor(location), offset_bytes, size_bytes, self._heads, location)
 
     def size_of(self, location: str) -> int | None:
         """See PackStore."""
@@ -174,6 +175,21 @@ class _Slice:
         if self._descriptor is None:
             self._descriptor = self._opening()
         return self._descriptor
+
+
+class _Encoding(_Slice):
+    """An encoding in a pack that will not change any more."""
+
+    def __init__(
+        self, opening: "_Opening", offset_bytes: int, size_bytes: int, heads: KeptHeads, location: str
+    ) -> None:
+        super().__init__(opening, offset_bytes, size_bytes)
+        self._heads = heads
+        self._place = location, offset_bytes, size_bytes
+
+    def head(self) -> EncodingHead:
+        """What stands before its payloads. Raises as `read_head`."""
+        return self._heads.head(self._place, self)
 
 
 class _Opening(Protocol):

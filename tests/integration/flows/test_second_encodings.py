@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from allmende.codecs import ObjectId, read_recipe
+from allmende.codecs import KeptHeads, ObjectId, read_recipe
 from allmende.flows import Services, collect_garbage, shelf_of
 from allmende.packing import UnreadableObject, reencode, shelf_plain
 from allmende.registry import Actor
@@ -61,6 +61,9 @@ def flip(services: Services, encoding: KeptEncoding, at: int) -> None:
     data = bytearray(path.read_bytes())
     data[encoding.offset_bytes + at] ^= 1
     path.write_bytes(data)
+    # Heads that were read stay known until a hub is started again, or its store is checked.
+    assert isinstance(services.packs, LocalPackStore)
+    services.packs._heads = KeptHeads()
 
 
 def read(packed: PackedHub, actor: Actor, object_id: ObjectId) -> bytes:

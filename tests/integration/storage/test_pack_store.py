@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from allmende.codecs import DamagedObject, Decoding, MalformedEncoding
+from allmende.codecs import (
+    BytesPlain,
+    DamagedObject,
+    Decoding,
+    MalformedEncoding,
+    ObjectId,
+    ObjectMissing,
+    Plain,
+    word_type,
+    write_encoding,
+)
+from allmende.codecs.kept_heads import head_of
 from allmende.codecs.objects import fill_from
 from allmende.storage import LocalContentStore, LocalPackStore
 
@@ -76,6 +87,20 @@ def test_a_pack_that_is_cut_short_fills_nothing(packs: LocalPackStore) -> None:
     fill_from(packs.read(location, 0, 10), memoryview(bytearray(10)), 0, decoding)
     with pytest.raises(MalformedEncoding):
         decoding.carry_out()
+
+
+def test_the_head_of_an_encoding_stays_known(packs: LocalPackStore) -> None:
+    encoded = write_encoding(BytesPlain(b"some words" * 40), word_type("U8"), None, _missing)
+    location = written(packs, *map(bytes, encoded.parts))
+    assert head_of(packs.read(location, 0, encoded.size_bytes)).object_id == encoded.object_id
+    path_of(packs, location).write_bytes(b"")
+    assert head_of(packs.read(location, 0, encoded.size_bytes)).object_id == encoded.object_id
+    with pytest.raises(DamagedObject):
+        head_of(packs.read(location, 0, encoded.size_bytes - 1))
+
+
+def _missing(name: ObjectId) -> Plain:
+    raise ObjectMissing(name)
 
 
 def test_a_pack_that_is_missing_or_cut_short_is_damage(packs: LocalPackStore) -> None:

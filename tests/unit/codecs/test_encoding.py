@@ -14,6 +14,7 @@ from allmende.codecs import (
     Decoding,
     Effort,
     EncodedReader,
+    KeptHeads,
     MalformedEncoding,
     ObjectId,
     ObjectMissing,
@@ -212,6 +213,24 @@ def test_whatever_changed_below_no_wrong_bytes_are_given(level: int) -> None:
             given += 1
     # Rounding drops what differs in the last bits of the root.
     assert given == 0 if level else given > 0
+
+
+def test_heads_are_kept_within_a_bound() -> None:
+    base, plain = drifted(BF16, 300, 1e-4)
+    sources = [Counted(stored(plain, BF16, base)) for _ in range(5)]
+    kept = KeptHeads(most_units=12)
+    for number in (0, 1, 0, 0, 1):
+        assert kept.head(number, sources[number]).plain_bytes == len(plain)
+    read = [one.read for one in sources]
+    assert read[0] == read[1] > 0
+    for number in (2, 3, 4):
+        kept.head(number, sources[number])
+    kept.head(4, sources[4])
+    assert sources[4].read == read[0]
+    kept.head(0, sources[0])
+    assert sources[0].read == 2 * read[0]
+    with pytest.raises(MalformedEncoding):
+        kept.head("elsewhere", BytesPlain(b"no encoding"))
 
 
 def test_several_threads_may_read() -> None:
