@@ -289,6 +289,15 @@ class TestScript:
         answer = call(alice, f"/{name}/upload/main/begin", {"sha256": "0" * 64, "size": 2**62})
         assert answer.status_code == 413
 
+    def test_what_is_wrong_is_told_in_the_language_of_the_page(self, alice: Person, name: str) -> None:
+        german = {**ORIGIN, "Accept-Language": "de"}
+        file = {"path": "a.bin", "size": 2**62, "sample": ""}
+        told = call(alice, f"/{name}/upload/main/check", {"files": [file]}, german).json()
+        assert told["files"][0]["error"]["message"].startswith("Dieser Hub nimmt Dateien bis ")
+        refused = call(alice, f"/{name}/upload/main/begin", {"sha256": "0" * 64, "size": 2**62}, german)
+        assert refused.json()["message"].startswith("Dieser Hub nimmt Dateien bis ")
+        assert refused.json()["error"].startswith("This hub accepts files of at most ")
+
     @pytest.mark.parametrize("word", ["check", "begin", "commit"])
     @pytest.mark.parametrize("origin", [{}, {"Origin": "http://evil.example"}, {"Origin": "null"}])
     def test_another_site_can_ask_nothing(
