@@ -31,7 +31,7 @@ from allmende.packing.bases import Base, open_base
 from allmende.packing.choosing import Chooser
 from allmende.packing.cutting import SMALL_BYTES, Cut, PlacedBytes, can_be_cut, cut, other_bytes, plain_of
 from allmende.packing.layout import tensors_in
-from allmende.packing.reading import ObjectOpener, RecipeReader, is_readable
+from allmende.packing.reading import ObjectOpener, Readable, RecipeReader, is_readable
 from allmende.packing.shelf import Intake, Shelf, Shelved
 from allmende.weights import Place
 from allmende.xorbs import Chunker, chunk_hash
@@ -317,7 +317,7 @@ class _Stored:
         self._opener = ObjectOpener(building.intake, building.shelf.report_damage)
         self._last: tuple[ObjectId, EncodedReader] | None = None
 
-    def __call__(self, object_id: ObjectId) -> Plain:
+    def __call__(self, object_id: ObjectId) -> Readable:
         """The bytes of an object, decoded from what was written. Raises ObjectMissing, DamagedObject."""
         waiting = self._building.parts.waiting.pop(object_id, None)
         if waiting is not None:

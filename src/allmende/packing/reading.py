@@ -26,14 +26,21 @@ from allmende.codecs import (
     Plain,
     PredictionImpossible,
     Recipe,
-    Resolve,
     Stretch,
     joined,
 )
 from allmende.packing.ahead import PartsAhead, part_ends
 from allmende.packing.shelf import MAX_DEPTH, Shelf
 
-__all__ = ["ObjectOpener", "RecipeReader", "UnreadableObject", "is_readable", "open_recipe", "shelf_plain"]
+__all__ = [
+    "ObjectOpener",
+    "Readable",
+    "RecipeReader",
+    "UnreadableObject",
+    "is_readable",
+    "open_recipe",
+    "shelf_plain",
+]
 
 _OPEN_OBJECTS = 8
 _READ_BYTES = 1024 * 1024
@@ -244,6 +251,14 @@ class _Digest:
             last[0].result()
 
 
+class Readable(Plain, Protocol):
+    """Plain bytes that are read into memory which is there already, too."""
+
+    def read_into(self, out: memoryview, start: int) -> None:
+        """Fill it with the bytes from `start` on. Raises DamagedObject where they cannot be had."""
+        ...
+
+
 class RecipeReader(io.RawIOBase):
     """The bytes of a content, decoded where they are read. Not for use by two threads at once.
 
@@ -261,7 +276,7 @@ class RecipeReader(io.RawIOBase):
     def __init__(
         self,
         recipe: Recipe,
-        objects: Resolve,
+        objects: Callable[[ObjectId], Readable],
         ahead: Executor | None = None,
         until: int | None = None,
         *,
