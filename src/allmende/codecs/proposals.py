@@ -67,12 +67,15 @@ class Proposer:
 
     def _judged(self, sample: Sample) -> Iterator[Proposal]:
         """Drafts that fit about as well as the best one before them, up to the first that is exact."""
-        part, least = sample.part(), float("inf")
+        part, least, least_of_part = sample.part(), float("inf"), float("inf")
         parts = {one.number: one for one in part.candidates}
         for draft in self._drafts(sample):
             first = part.fit([parts[one.number] for one in draft.chosen], draft.steps, draft.output)
             if first is None or first.bits > _WORSE * least + 0.05:
                 continue
+            if len(draft.chosen) > 1 and first.bits > least_of_part:
+                continue  # one way of many to write a mixture, none of which has to be as good as the best
+            least_of_part = min(least_of_part, first.bits)
             fit = first if part is sample else sample.fit(draft.chosen, draft.steps, draft.output)
             if fit is None:
                 continue

@@ -43,6 +43,8 @@ __all__ = ["Chooser"]
 
 _LEVEL_PENALTY = 1.15
 """For each level beyond the first: more is read and decoded for a byte of the object."""
+_SOURCE_PENALTY = 1.03
+"""For each source beyond the first: two models that hardly differ always mix to something a little nearer."""
 _NEXT_TO_NOTHING = 1000
 """A prediction that leaves so many times less than the object takes alone ends the search."""
 _WORTH = 0.97
@@ -268,11 +270,11 @@ class Chooser:
     def _tried(self, prediction: Prediction, plain: Plain, words: WordType, effort: Effort) -> _Trial:
         cost = estimate(plain, words, Predictor(prediction, self.held.sampled), effort)
         described = len(prediction.document()) // 4 + len(prediction.side)
-        return _Trial(prediction, (cost + described) * self._penalty(prediction.parents))
+        return _Trial(prediction, (cost + described) * self._penalty(prediction))
 
-    def _penalty(self, parents: Iterable[ObjectId]) -> float:
-        deepest = max((self._known[one].depth for one in parents if one in self._known), default=0)
-        return _LEVEL_PENALTY**deepest
+    def _penalty(self, prediction: Prediction) -> float:
+        depths = (self._known[one].depth for one in prediction.parents if one in self._known)
+        return _LEVEL_PENALTY ** max(depths, default=0) * _SOURCE_PENALTY ** (len(prediction.sources) - 1)
 
     def _may_use(
         self, bases: frozenset[ObjectId], object_id: ObjectId, avoiding: AbstractSet[ObjectId], *, known: bool
