@@ -13,8 +13,9 @@ export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DEV := .venvs/dev/bin
-# Tests run in as many processes as there are processors, and in no more than four; ARGS="-n 0" for a debugger.
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
+# Tests run in one process more than there are processors, as some always wait for others to start and end, and
+# in no more than five; ARGS="-n 0" for a debugger.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$(((n < 4 ? n : 4) + 1)))
 SIDE_BY_SIDE := -n $(WORKERS) --dist worksteal
 SHARDS := .cache/all-tests
 LOCKS := base build uv dev demo demo-model client-1.19 client-1 torch scan-peers delta-peers log-judge proof-judge bom-judge fuzz
@@ -26,6 +27,9 @@ FUZZ_TARGETS ?= pickle torch joblib zip archive safetensors gguf template json y
 # What `make test` leaves to `make ci` and `make campaign`.
 QUICK := not (browser or campaign or clients or slow or torch)
 HERE := not (browser or campaign or torch)
+
+# The modules that set a marker: the others need not be read, which takes longer than to find these.
+marked = $$(grep -rlE --include='test_*.py' 'pytest\.mark\.$(1)\b' tests)
 
 # A selection without a test yet is said and is no failure; any other exit of pytest is.
 define some
@@ -48,7 +52,7 @@ demo: .venvs/demo/.stamp  ## Start a hub, publish a model and derivatives, say w
 serve: .venvs/demo/.stamp  ## Start a hub on http://127.0.0.1:8080 with its data in ./allmende-data
 	@.venvs/demo/bin/allmende serve
 
-test: .venvs/dev/.stamp  ## Unit, integration and contract tests with the stock client (some 18 minutes on two processors)
+test: .venvs/dev/.stamp  ## Unit, integration and contract tests with the stock client
 	@$(DEV)/python -m pytest tests/unit tests/integration tests/contract $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
 
 check: .venvs/dev/.stamp  ## Format, lint, types and import contracts
@@ -61,22 +65,23 @@ format: .venvs/dev/.stamp  ## Put the sources into form
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
-ci: check test sample torch browser  ## All of the above and a bounded sample of everything else (within an hour on two processors)
-	@$(MAKE) demo ONESHOT=1
+ci: check test sample  ## All of the above and a bounded sample of everything else
+	@# Torch and the demonstration compute in one process, and the pages' tests wait for browsers: side by side.
+	@mkdir -p .cache; { $(MAKE) torch && $(MAKE) demo ONESHOT=1; } >.cache/beside.txt 2>&1 & beside=$$!; \
+	    code=0; $(MAKE) browser || code=$$?; wait $$beside || code=$$?; cat .cache/beside.txt; exit $$code
 
 sample: .venvs/dev/.stamp .venvs/client-1.19/.stamp .venvs/client-1/.stamp .venvs/scan-peers/.stamp .venvs/log-judge/.stamp .venvs/proof-judge/.stamp .venvs/bom-judge/.stamp  ## System and attack tests, slow ones, older clients
-	@# Those of the system mostly wait for processes to start and end, so one more process than processors.
-	@$(DEV)/python -m pytest tests/system tests/attack -n $$(($(WORKERS) + 1)) --dist worksteal -m "$(HERE)"
+	@$(DEV)/python -m pytest tests/system tests/attack $(SIDE_BY_SIDE) -m "$(HERE)"
 	@$(call some,$(DEV)/python -m pytest tests/unit tests/integration tests/contract $(SIDE_BY_SIDE) -m "(clients or slow) and $(HERE)")
 
 torch:  ## The scenarios with transformers, datasets and others (needs a CPU build of torch, see tools/environment.py)
 	@if $(MAKE) .venvs/torch/.stamp; then \
-	    $(call some,.venvs/torch/bin/python -m pytest tests -m "torch and not campaign"); \
+	    $(call some,.venvs/torch/bin/python -m pytest $(call marked,torch) -m "torch and not campaign"); \
 	elif [ -n "$${CI:-}" ]; then exit 1; \
 	else echo "NOT TESTED HERE: the scenarios that need torch" >&2; fi
 
 browser: .venvs/dev/.stamp  ## The pages in a real browser
-	@$(call some,$(DEV)/python -m pytest tests -n $(WORKERS) --dist loadfile -m "browser and not campaign and not torch")
+	@$(call some,$(DEV)/python -m pytest $(call marked,browser) -n $(WORKERS) --dist loadfile -m "browser and not campaign and not torch")
 
 # One stamp for each part: after a failure or a stop, the next run goes on with the first part not passed.
 all-tests: $(addprefix $(SHARDS)/,check unit integration contract system attack torch browser campaign demo)  ## Everything; a repeat goes on where the last one stopped

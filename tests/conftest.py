@@ -6,6 +6,7 @@ tool or an environment that a test needs is asked for with the fixtures `require
 it fails, so that nothing is left out there unnoticed.
 """
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -72,6 +73,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if item.get_closest_marker("campaign") is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded and collected stays: only among what tests make is garbage looked for."""
+    gc.collect()
+    gc.freeze()
 
 
 def absent(what: str, remedy: str) -> None:

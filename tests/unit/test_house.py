@@ -78,6 +78,16 @@ class TestCommand:
         assert loaded == "loaded:"
 
 
+class TestMarkers:
+    def test_modules_set_those_by_which_make_finds_them(self) -> None:
+        """`make torch` and `make browser` read no module in which this is not written."""
+        for path in (ROOT / "tests").rglob("*.py"):
+            text = path.read_text("utf-8")
+            for found in re.finditer(r"(?<!\w)(?:pytest\.)?mark\.(?:browser|torch)(?!\w)", text):
+                assert found.group().startswith("pytest."), path
+                assert path.name.startswith("test_"), path
+
+
 class TestRooms:
     def test_every_room_has_a_row(self) -> None:
         rows = {room for contract in CONTRACTS if contract["type"] == "rooms" for room in contract["rooms"]}
