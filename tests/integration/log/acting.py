@@ -165,7 +165,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         set_password(uow, known, PASSWORD)
     with TestClient(create_app(services), base_url="http://127.0.0.1", follow_redirects=False) as client:
         hub = Hub(client, services, data)
-        # The hub tells of its keys by itself, some time after its start: whoever counts acts begins behind that.
+        # The hub tells of its keys by itself, some time after its start: acts are counted from behind that.
         hub.since(0, KEYS_EVENT)
         yield hub
     services.database.close()
