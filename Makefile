@@ -36,6 +36,9 @@ define some
 $(1) || { code=$$?; [ $$code -eq 5 ] && echo "(no test of this kind yet)"; }
 endef
 
+EVERY := "compare=/compare?model=lab/heron-field&model=lab/heron-base" \
+	table=/datasets/lab/marsh-notes/blob/main/data/train.parquet header=/lab/heron-field/blob/main/model.safetensors \
+	organisation=/organizations/lab/settings admin-user=/settings/hub/users/bob
 PICTURED := model=/commons/all-MiniLM-L6-v2 files=/commons/all-MiniLM-L6-v2/tree/main \
     scan=/otto/tiny-sentiment/scan/main lineage=/otto/wonder-embedder/lineage \
     signatures=/werkstatt/signed-probe/signatures/main \
@@ -126,6 +129,9 @@ screenshots: .venvs/dev/.stamp  ## Take the pictures of the documentation anew, 
 	    --also table=/datasets/lab/marsh-notes/blob/main/data/train.parquet --only table
 	@$(DEV)/python -m tools.screenshots --examples docs/images --scheme light --on phone \
 	    --model lab/heron-field --only model
+	@$(DEV)/python -m tools.screenshots --examples docs/images/pages --scheme light --small --signed-in alice \
+	    --model lab/heron-field --dataset lab/marsh-notes --also $(EVERY)
+	@$(DEV)/python -m tools.screenshots --examples docs/images/pages --scheme light --small --only login join
 
 bench: .venvs/dev/.stamp  ## Measure against nginx and write JSON
 	@$(DEV)/python -m bench.run $(ARGS)

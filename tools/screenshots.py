@@ -5,12 +5,16 @@
     python -m tools.screenshots --extremes pictures --on desk phone
     python -m tools.screenshots --examples pictures --on phone
 
+With `--signed-in` also what only an administrator sees, and the owner of the model; the password is in the
+environment as `ALLMENDE_PASSWORD`, of made examples it is known.
+
 With `--data` a hub is started on that folder, with `--examples` and `--extremes` on made data in a temporary
 one: what every hub might have, and names, tables, families and texts as long and foreign as they may be
 (`tests/system/extremes.py`).
 
 Writes `<page>-light.png` and `<page>-dark.png` at the width of a desk, and at that of a phone, if it is asked
-for with `--on`, `<page>-phone-light.png`, each of at most 256 colours; with `--only` just the pages named.
+for with `--on`, `<page>-phone-light.png`, each of at most 256 colours; with `--small` at two thirds of the
+size, and with `--only` just the pages named.
 Exits with 1 where one is missing.
 """
 
@@ -28,7 +32,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tools.palette import with_few_colours
 from tools.serving import HubProcess
 
-__all__ = ["main", "pages_of", "pages_of_administrators"]
+__all__ = ["main", "pages_of", "pages_of_administrators", "pages_of_owners"]
 
 _FLAGS = (
     "--no-sandbox",
@@ -39,6 +43,7 @@ _FLAGS = (
 )
 _PORT = 8080
 _DESK = {"width": 1440, "height": 900}
+_SMALL_DESK, _SMALLER = {"width": 1200, "height": 750}, 2 / 3
 _PHONE = {"width": 390, "height": 780}
 
 
@@ -53,6 +58,9 @@ def pages_of(model: str, dataset: str | None) -> Mapping[str, str]:
         "file": f"/{model}/blob/main/README.md",
         "history": f"/{model}/commits/main",
         "commit": f"/{model}/commit/main",
+        "join": "/join",
+        "applications": "/applications",
+        "assess": f"/assess?model={model}",
         "scan": f"/{model}/scan/main",
         "lineage": f"/{model}/lineage",
         "layers": f"/{model}/layers/main",
@@ -69,6 +77,19 @@ def pages_of(model: str, dataset: str | None) -> Mapping[str, str]:
         "login": "/login",
     }
     return pages if dataset is None else {**pages, "dataset": f"/datasets/{dataset}"}
+
+
+def pages_of_owners(model: str) -> Mapping[str, str]:
+    """The kinds of pages that somebody sees who is signed in, and may change the model."""
+    return {
+        "settings": "/settings",
+        "new": "/new",
+        "new-organisation": "/new/organisation",
+        "repo-settings": f"/{model}/settings",
+        "upload": f"/{model}/upload/main",
+        "edit": f"/{model}/edit/main/README.md",
+        "move": f"/{model}/move/main/README.md",
+    }
 
 
 def pages_of_administrators() -> Mapping[str, str]:
@@ -95,8 +116,8 @@ def _all_of(asked: argparse.Namespace, url: str, chromium: str) -> int:
 
         pages = {f"extreme-{number:02}": path for number, path in enumerate(EXTREME_PAGES)}
     pages |= dict(each.partition("=")[::2] for each in asked.also)
-    if asked.administrator:
-        pages = {**pages, **pages_of_administrators()}
+    if asked.signed_in:
+        pages = {**pages, **pages_of_owners(asked.model), **pages_of_administrators()}
     wanted = {name: path for name, path in pages.items() if not asked.only or name in asked.only}
     asked.folder.mkdir(parents=True, exist_ok=True)
     failed: list[str] = []
@@ -121,13 +142,14 @@ def _take(
     phone: bool,
 ) -> list[str]:
     context = browser.new_context(
-        viewport=_PHONE if phone else _DESK,  # type: ignore[arg-type]
+        viewport=_PHONE if phone else _SMALL_DESK if asked.small else _DESK,  # type: ignore[arg-type]
+        device_scale_factor=_SMALLER if asked.small else 1,
         color_scheme="dark" if scheme == "dark" else "light",
         locale=asked.language,
     )
     page, decoder = context.new_page(), context.new_page()
-    if asked.administrator:
-        _sign_in(page, url, asked.administrator)
+    if asked.signed_in:
+        _sign_in(page, url, asked.signed_in, _password(asked))
     failed = []
     for name, path in pages.items():
         answer = page.goto(url + path, wait_until="networkidle")
@@ -162,11 +184,19 @@ def _hub(asked: argparse.Namespace) -> Iterator[str]:
         yield asked.url.rstrip("/")
 
 
-def _sign_in(page: Page, url: str, name: str) -> None:
-    """With the password in `ALLMENDE_PASSWORD`, so that it stands on no command line."""
+def _password(asked: argparse.Namespace) -> str:
+    """That of the examples, or the one in the environment, so that it stands on no command line."""
+    if not asked.examples:
+        return os.environ["ALLMENDE_PASSWORD"]
+    from tests.system.examples import PASSWORD
+
+    return PASSWORD
+
+
+def _sign_in(page: Page, url: str, name: str, password: str) -> None:
     page.goto(f"{url}/login")
     page.fill("input[name=name]", name)
-    page.fill("input[name=password]", os.environ["ALLMENDE_PASSWORD"])
+    page.fill("input[name=password]", password)
     page.click("main form button >> nth=0")
 
 
@@ -185,7 +215,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--dataset", help="a dataset that is there")
     parser.add_argument("--also", nargs="*", default=[], help="more pages, each as name=address")
-    parser.add_argument("--administrator", help="their pages too; ALLMENDE_PASSWORD has the password")
+    parser.add_argument("--signed-in", metavar="NAME", help="what an administrator and owner sees, too")
+    parser.add_argument("--small", action="store_true", help="at two thirds of the size")
     parser.add_argument("--only", nargs="*", default=[], help="which pages; else all")
     parser.add_argument("--scheme", nargs="*", default=["light", "dark"], choices=["light", "dark"])
     parser.add_argument("--language", default="en-GB")

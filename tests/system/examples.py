@@ -7,10 +7,14 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from allmende.flows import Services
+from allmende.registry import find_account, set_password, update_account
 from tests.integration.flows.families import finetuned, fresh, safetensors_of
 from tests.integration.web.filled import commit, examine_all, new_repo
 
-__all__ = ["furnish_examples"]
+__all__ = ["OWNER", "PASSWORD", "furnish_examples"]
+
+OWNER, PASSWORD = "alice", "herons eat at dusk"
+"""Whose the models are; administers the hub."""
 
 _ROWS = 5000
 _BIRDS = ("grey heron", "bittern", "egret", "coot", "water rail", "reed warbler", "kingfisher")
@@ -35,6 +39,11 @@ Tells which water bird a field note is about. It has never seen notes from the s
 
 def furnish_examples(services: Services) -> None:
     """Field notes in a data set, with gaps, and a model that was tuned on them; all is examined."""
+    with services.database.write() as uow:
+        owner = find_account(uow, OWNER)
+        assert owner is not None
+        set_password(uow, owner, PASSWORD)
+        update_account(uow, owner, {"is_admin": True})
     examine_all(services)
     notes = {"data/train.parquet": _notes()}
     commit(services, "alice", "dataset", "lab/marsh-notes", {}, "Add the notes of a season", large=notes)
