@@ -48,7 +48,9 @@ class StaticModel:
     def encode(self, text: str) -> bytes | None:
         """The vector of a text, a signed byte for each number; None where no token of it is known."""
         tokens = np.array(self.tokenizer.encode(text, add_special_tokens=False).ids[:_MAX_TOKENS], np.int64)
-        rows = tokens if self.mapping is None else self.mapping[tokens[tokens < len(self.mapping)]]
+        for values in (self.mapping, self.weights):
+            tokens = tokens if values is None else tokens[tokens < len(values)]
+        rows = tokens if self.mapping is None else self.mapping[tokens]
         known = (rows >= 0) & (rows < len(self.table))
         vectors = self.table[rows[known], :MAX_DIMENSIONS].astype(np.float64)
         if self.weights is not None:
@@ -62,10 +64,7 @@ class StaticModel:
 
 
 def open_static_model(files: ModelFiles) -> StaticModel:
-    """The model in these files. Raises MeaningUnavailable where the table is not what it should be.
-
-    A tokenizer that the library cannot read raises what the library raises.
-    """
+    """The model in these files. Raises MeaningUnavailable where they are not what they should be."""
     from tokenizers import Tokenizer  # the extra `meaning`: its absence must not keep a hub from starting
 
     for path, most in ((files.vectors, _MAX_FILE_BYTES), (files.tokenizer, _MAX_TOKENIZER_BYTES)):
@@ -75,7 +74,13 @@ def open_static_model(files: ModelFiles) -> StaticModel:
     table = arrays.get("embeddings", arrays.get("embedding.weight"))
     if table is None or table.ndim != len(("token", "number")) or not table.size or table.dtype.kind != "f":
         raise MeaningUnavailable(f"{files.vectors} holds no table of vectors.")
-    tokenizer = Tokenizer.from_file(str(files.tokenizer))
+    for name in ("weights", "mapping"):
+        if name in arrays and arrays[name].ndim != 1:
+            raise MeaningUnavailable(f"{name} in {files.vectors} is not one number for each token.")
+    try:
+        tokenizer = Tokenizer.from_file(str(files.tokenizer))
+    except Exception as error:  # the library raises nothing narrower
+        raise MeaningUnavailable(f"{files.tokenizer} is no tokenizer. {error}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return StaticModel(_digest(files), tokenizer, table, arrays.get("weights"), arrays.get("mapping"))

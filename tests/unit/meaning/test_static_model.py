@@ -61,6 +61,21 @@ def test_tokens_may_be_weighted_and_share_rows(tmp_path: Path) -> None:
     assert [model.encode(text) for text in ("bank", "money", "")] == [None, None, None]
 
 
+def test_tokens_beyond_what_is_told_of_them_count_for_nothing(tmp_path: Path) -> None:
+    weights, mapping = np.array([1, 1], np.float32), np.array([0, 0, 1], np.int64)
+    made = folder(tmp_path / "model", embeddings=TABLE[[0, 2]], weights=weights, mapping=mapping)
+    assert vector(made, "bank owl money") == vector(made, "owl")
+    mapped = folder(tmp_path / "mapped", embeddings=TABLE[[0, 2]], mapping=mapping)
+    assert vector(mapped, "money bank") == [0, 127, 0]
+
+
+@pytest.mark.parametrize("name", ["weights", "mapping"])
+def test_of_each_token_one_number_is_told(tmp_path: Path, name: str) -> None:
+    arrays = {"embeddings": TABLE, name: np.ones((4, 1), np.float32)}
+    with pytest.raises(MeaningUnavailable, match=name):
+        open_static_model(find_files(str(folder(tmp_path / "model", **arrays))))
+
+
 def test_of_long_vectors_the_first_numbers_are_taken(tmp_path: Path) -> None:
     made = folder(tmp_path / "model", embeddings=np.ones((4, 3 * MAX_DIMENSIONS), np.float32))
     assert vector(made, "owl") == [127] * MAX_DIMENSIONS
@@ -99,6 +114,10 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     (made / "model.safetensors").write_bytes(struct.pack("<Q", 99) + b"{")
     with pytest.raises(MeaningUnavailable, match="no safetensors file"):
         open_static_model(ModelFiles(made / "model.safetensors", made / "tokenizer.json"))
+    folder(tmp_path / "model", embeddings=TABLE)
+    (made / "tokenizer.json").write_text("{}")
+    with pytest.raises(MeaningUnavailable, match="no tokenizer"):
+        open_static_model(find_files(str(made)))
 
 
 def test_the_model_of_a_package_is_found_without_running_it(monkeypatch: pytest.MonkeyPatch) -> None:
