@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from allmende import api, hub, web
 from allmende.errors import AllmendeError
-from allmende.flows import Services, make_log_runner, make_worker, open_services
+from allmende.flows import Services, begin_meaning, make_log_runner, make_worker, open_services
 from allmende.http import Edge, SegmentPaths, refused, register_convertors
 from allmende.settings import load_settings
 
@@ -39,6 +39,7 @@ def create_app(services: Services) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         sys.setswitchinterval(_TURN_S)
+        await run_sync(begin_meaning, services)
         worker = make_worker(services) if services.settings.workers else None
         if worker is not None:
             worker.start()

@@ -76,7 +76,7 @@ from allmende.flows.log_running import LogRunner, make_log_runner, run_log
 from allmende.flows.log_statements import LogStatements
 from allmende.flows.log_view import LogStatus, log_status, policy_text, shown_entries, shown_entry
 from allmende.flows.lost_bytes import mark_damaged
-from allmende.flows.meaning import also_by_meaning
+from allmende.flows.meaning import also_by_meaning, begin_meaning
 from allmende.flows.membership import change_member, change_organisation, may_manage_members
 from allmende.flows.object_offers import (
     FileOffers,
@@ -264,6 +264,7 @@ __all__ = [
     "assess_text",
     "assessment_again",
     "begin_epoch",
+    "begin_meaning",
     "change_application",
     "change_between",
     "change_files",

@@ -8,7 +8,7 @@ from allmende.registry import Actor, Repo
 from allmende.search import Found, RepoText, SearchQuery, nearest_repos, put_vectors, texts_without_vector
 from allmende.storage import UnitOfWork
 
-__all__ = ["MEANING", "also_by_meaning", "enqueue_meaning", "make_vectors"]
+__all__ = ["MEANING", "also_by_meaning", "begin_meaning", "enqueue_meaning", "make_vectors"]
 
 MEANING = Schedule("meaning", every_s=3600.0)
 
@@ -40,6 +40,13 @@ def enqueue_meaning(services: Services, uow: UnitOfWork) -> None:
     """Have the vectors made that are missing, once however often it is asked for meanwhile."""
     if services.meaning is not None:
         services.queue.enqueue(uow, MEANING.kind, {}, key=MEANING.kind, priority=_PRIORITY)
+
+
+def begin_meaning(services: Services) -> None:
+    """At a start: the operator may have named a model, or another one, since the last."""
+    if services.meaning is not None:
+        with services.database.write() as uow:
+            enqueue_meaning(services, uow)
 
 
 def make_vectors(services: Services, context: JobContext) -> None:

@@ -1,13 +1,16 @@
 """The lists of a hub with a model of meaning, and of one without."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from allmende.app import create_app
-from allmende.flows import Services
+from allmende.flows import Services, open_services
 from allmende.flows.meaning_model import chosen_meaning
+from allmende.settings import Settings
+from tests.databases import new_schema
 from tests.integration.web.conftest import Person
 from tests.integration.web.filled import commit, examine_all, new_repo
 from tests.integration.web.reading import shows, words
@@ -55,6 +58,16 @@ def test_it_is_asked_for_and_offered(with_model: Services) -> None:
         assert 'id="also"' not in stranger.open(f"/models?{nothing}").text
     hostile = stranger.open("/models?meaning=1&search=" + "%F0%9F%A6%89%00%22%27" * 60)
     assert hostile.status_code == 200
+
+
+@pytest.mark.parametrize(("model", "asked"), [("wordllama", ["meaning"]), (None, [])])
+def test_a_start_asks_for_what_a_newly_named_model_has_to_make(
+    tmp_path: Path, model: str | None, asked: list[str]
+) -> None:
+    hub = open_services(Settings(data=tmp_path, workers=0, meaning_model=model))
+    new_schema(hub.database)
+    with TestClient(create_app(hub)):
+        assert [job.kind for job in hub.queue.list_jobs("waiting")] == asked
 
 
 def test_without_a_model_nothing_is_said_of_it(services: Services) -> None:
