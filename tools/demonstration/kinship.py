@@ -14,12 +14,17 @@ _TRAINED = ("finetune", "partly_frozen")
 
 
 def tell_descent(scene: Scene) -> str:
-    """Parent, relation and grade of the two derivatives, against what was done to make them."""
+    """Parent, relation and grade of the two derivatives, against how they were made; and what is alike."""
     trained = _measured(scene, TRAINED, lambda edge: edge["relation"] in _TRAINED)
     merged = _measured(scene, MERGED, lambda edge: (edge["relation"], edge.get("rank")) == ("lora_merged", 4))
+    alike = read_json(scene.hub.url, f"/api/allmende/v1/models/{MERGED}/alike/{scene.commits[MERGED]}")
+    reasons = {one["repo"]: one["why"] for one in alike["models"]}
+    if alike["by"] != "weights" or (reasons.get(BASE), reasons.get(TRAINED)) != ("parent", "sibling"):
+        raise DemoFailed(f"as models like {MERGED} the hub lists {alike}")
     return (
         f"By their weights, {TRAINED} comes from {BASE} ({trained['relation']}, {trained['grade']}), "
-        f"and so does {MERGED} ({merged['relation']} of rank {merged['rank']}, {merged['grade']})."
+        f"and so does {MERGED} ({merged['relation']} of rank {merged['rank']}, {merged['grade']}). As models "
+        "like the latter its page lists its parent and, beside it, the former."
     )
 
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from allmende.facts import FoundEdge, HeldWeights, keys_of
 from allmende.flows.kin_search import LINEAGE_TOOL_VERSION
-from allmende.flows.lineage_sight import Seen, Sight
+from allmende.flows.lineage_sight import Relative, Seen, Sight
 from allmende.flows.lineage_view import AlikeView, LineageView, Standing
 from allmende.flows.services import Services
 from allmende.ids import RepoId, WeightsId
@@ -20,8 +20,6 @@ from allmende.storage import UnitOfWork
 from allmende.weights import GRADES, Grade, Relation, SketchIndex
 
 __all__ = ["models_like", "nearest_kin"]
-
-_Found = tuple[Seen, FoundEdge]
 
 _MAX_OF_A_KIND = 200
 """Of more children than that those which were seen first are held against the model."""
@@ -57,8 +55,8 @@ def nearest_kin(
     held: HeldWeights,
     repo: Repo,
     edges: Sequence[FoundEdge],
-    children: Sequence[_Found],
-    siblings: Sequence[_Found],
+    children: Sequence[Relative],
+    siblings: Sequence[Relative],
     most: int,
 ) -> tuple[AlikeView, ...]:
     """The nearest relatives of a revision, each repo once: those of one step before those of two.
@@ -107,14 +105,14 @@ def _above(sight: Sight, held: HeldWeights, edges: Sequence[FoundEdge]) -> Itera
                 yield _Kin(first, why, (edge,), parent.weight)
 
 
-def _below(held: HeldWeights, children: Sequence[_Found]) -> Iterator[_Kin]:
+def _below(held: HeldWeights, children: Sequence[Relative]) -> Iterator[_Kin]:
     for seen, edge in children:
         why: Standing = "copy" if seen.held.weights_id == held.weights_id else "child"
         weight = next((parent.weight for parent in edge.parents if parent.id == held.weights_id), None)
         yield _Kin(seen, why, (edge,), weight)
 
 
-def _beside(parents: Sequence[_Kin], siblings: Sequence[_Found]) -> Iterator[_Kin]:
+def _beside(parents: Sequence[_Kin], siblings: Sequence[Relative]) -> Iterator[_Kin]:
     """Other children of the same parents, and relatives whose common start is not here."""
     by_id = {parent.id: parent for parent in parents}
     for seen, edge in siblings:
@@ -123,7 +121,7 @@ def _beside(parents: Sequence[_Kin], siblings: Sequence[_Found]) -> Iterator[_Ki
         yield _Kin(seen, "sibling", (edge, *shared), None, None if parent is None else parent.seen)
 
 
-def _merged_with(sight: Sight, held: HeldWeights, children: Sequence[_Found]) -> Iterator[_Kin]:
+def _merged_with(sight: Sight, held: HeldWeights, children: Sequence[Relative]) -> Iterator[_Kin]:
     """The other parents of children."""
     for child, edge in children:
         for parent in edge.parents:

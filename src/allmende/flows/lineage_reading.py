@@ -7,7 +7,7 @@ from allmende.errors import BadRequest
 from allmende.facts import FoundEdge, HeldWeights, Measured, Trace, weights_of, weights_of_revision
 from allmende.flows.alike import nearest_kin
 from allmende.flows.declared_bases import Claims, judge_claims
-from allmende.flows.lineage_sight import Seen, Sight
+from allmende.flows.lineage_sight import Relative, Seen, Sight
 from allmende.flows.lineage_view import DescendantsPage, EdgeView, KinView, LineageView, ParentView
 from allmende.flows.weights_files import declared_bases, with_paths
 from allmende.ids import GitOid, WeightsId
@@ -16,9 +16,6 @@ from allmende.storage import UnitOfWork
 from allmende.weights import Grade, Relation
 
 __all__ = ["descendants", "lineage_of", "siblings"]
-
-_Found = tuple[Seen, FoundEdge]
-"""A relative, and the edge that makes it one."""
 
 _FIRST_PAGE = 50
 _MAX_PAGE = 500
@@ -144,7 +141,7 @@ def _kin_view(found: Seen, edge: FoundEdge, of: WeightsId | None = None) -> KinV
     return KinView(found.repo.full_name, found.held.commit_oid, relation, grade, edge.rank, weight)
 
 
-def _children(sight: Sight, held: HeldWeights, repo: Repo) -> list[_Found]:
+def _children(sight: Sight, held: HeldWeights, repo: Repo) -> list[Relative]:
     """Later copies, then what was made from it, first seen first, each with the edge that leads here."""
     listed = sight.later_copies(held, repo)
     for child, edge in sight.children([held.weights_id]):
@@ -154,7 +151,7 @@ def _children(sight: Sight, held: HeldWeights, repo: Repo) -> list[_Found]:
     return listed
 
 
-def _page(held: HeldWeights, children: Sequence[_Found], cursor: str | None, limit: int) -> DescendantsPage:
+def _page(held: HeldWeights, children: Sequence[Relative], cursor: str | None, limit: int) -> DescendantsPage:
     start = _start(cursor)
     page = [_kin_view(found, edge, held.weights_id) for found, edge in children[start : start + limit]]
     end = start + len(page)
@@ -169,9 +166,9 @@ def _start(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _siblings(sight: Sight, held: HeldWeights, repo: Repo, edges: Sequence[FoundEdge]) -> list[_Found]:
+def _siblings(sight: Sight, held: HeldWeights, repo: Repo, edges: Sequence[FoundEdge]) -> list[Relative]:
     """Other children of the same parents, and relatives whose common start is not here, by their repos."""
-    found: dict[str, _Found] = {}
+    found: dict[str, Relative] = {}
     parents = [parent.id for edge in edges[:1] for parent in edge.parents if parent.id != held.weights_id]
     for child, edge in sight.children(parents, 2 * _MAX_SIBLINGS) if parents else ():
         first = sight.first(child)

@@ -7,6 +7,7 @@ weights at once, and once.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from allmende.facts import (
     PUBLIC,
@@ -24,7 +25,7 @@ from allmende.ids import RepoId, WeightsId
 from allmende.registry import Actor, Repo, visible_among
 from allmende.storage import UnitOfWork
 
-__all__ = ["Seen", "Sight"]
+__all__ = ["Relative", "Seen", "Sight"]
 
 _MAX_CHILDREN = 10_000
 _WEIGHTS_ID = re.compile(r"[0-9a-f]{64}")
@@ -36,6 +37,10 @@ class Seen:
 
     held: HeldWeights
     repo: Repo
+
+
+Relative: TypeAlias = tuple[Seen, FoundEdge]
+"""Kin that the viewer may see, and the edge that makes it so."""
 
 
 @dataclass(slots=True)
@@ -120,7 +125,7 @@ class Sight:
             return None
         return _same_files(held.weights_id)
 
-    def later_copies(self, held: HeldWeights, repo: Repo) -> list[tuple[Seen, FoundEdge]]:
+    def later_copies(self, held: HeldWeights, repo: Repo) -> list[Relative]:
         """Other repos that have the same files, each once, if this one had them first."""
         others = self.holders(held.weights_id)
         if not others or others[0].repo.id != repo.id:
